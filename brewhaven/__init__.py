@@ -1,0 +1,1 @@
+"""The tool that students and instructors run."""
