@@ -47,7 +47,7 @@ async def _acknowledge_lifespan(receive: Receive, send: Send) -> None:
 
 
 class Doors:
-    """Opens and closes plain HTTP servers while the local cloud runs. Thread-safe: handlers run on worker threads too."""
+    """Opens and closes plain HTTP servers while the local cloud runs; safe to call from any thread."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
