@@ -1,6 +1,6 @@
 """Draw the menu's pictures: `python storefront/menu/draw.py [--sheet FILE] [id ...]`.
 
-Each picture is composed as SVG by `art/` and rendered by Chromium to WebP.  Nothing is downloaded and nothing is random, so
+Each picture is composed as SVG by `art/` and rendered by Chromium to WebP.  Nothing is downloaded and nothing is random:
 the same code and the same Chromium give the same bytes.
 """
 
@@ -57,7 +57,10 @@ def contact_sheet(page: Page, ids: list[str], target: Path) -> None:
     for i in ids:
         svg = svg_of(i).replace('id="', f'id="{i}-').replace("url(#", f"url(#{i}-")
         cells += f"<figure>{svg}<figcaption>{i}</figcaption></figure>"
-    style = "body{margin:8px;display:grid;grid-template-columns:repeat(4,1fr);gap:8px;font:14px sans-serif}figure{margin:0}svg{width:100%;height:auto;display:block}"
+    style = (
+        "body{margin:8px;display:grid;grid-template-columns:repeat(4,1fr);gap:8px;font:14px sans-serif}"
+        "figure{margin:0}svg{width:100%;height:auto;display:block}"
+    )
     page.set_viewport_size({"width": 1600, "height": 900})
     page.set_content(f"<style>{style}</style>{cells}")
     page.screenshot(path=str(target), full_page=True)

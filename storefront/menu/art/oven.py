@@ -63,8 +63,8 @@ def pain_au_chocolat(d: Drawing) -> None:
     crumbs(d, [(160, 396), (190, 420), (476, 398), (452, 416)], GOLD)
 
 
-@picture("cinnamon-knot", "foam")
-def cinnamon_knot(d: Drawing) -> None:
+@picture("cinnamon-swirl", "foam")
+def cinnamon_swirl(d: Drawing) -> None:
     plate(d, CORAL)
     cx, top, rx = 320, 300, 124
     d.ellipse(cx + 20, 388, rx, 44, "#0b2530", opacity=0.42, filter="url(#blur6)")
