@@ -66,8 +66,8 @@ class PhaseStack(cdk.Stack):
     def _own_the_logs_of_cdk_functions(self) -> None:
         """Give the CDK's own helper functions a log group that goes when the stack goes.
 
-        A function without one makes its own at the first call, which no `cdk destroy` finds and which keeps its lines for
-        ever. The CDK puts its helpers (they empty buckets, run triggers ...) directly under the stack.
+        A function without one makes its own at the first call, which no `cdk destroy` finds and which keeps its lines
+        for ever. The CDK puts its helpers (they empty buckets, run triggers ...) directly under the stack.
         """
         helpers = [
             resource

@@ -23,9 +23,9 @@ class AssetBucket(Construct):
     Nobody reads it without credentials and nobody over plain HTTP. A browser gets a picture, or sends one, with a
     *presigned* URL: the shop signs one request with its own rights and hands it out for a few minutes.
 
-    Old versions of an object are kept for 30 days, so a mistake can be undone; parts of uploads that were never finished
-    go after a day. The bucket tells EventBridge of every new object from the start, and admits CloudFront distributions
-    of this account to `media/`: both are properties of the bucket, which a later stack could not add.
+    Old versions of an object are kept for 30 days, so a mistake can be undone; parts of uploads that were never
+    finished go after a day. The bucket tells EventBridge of every new object from the start, and admits CloudFront
+    distributions of this account to `media/`: both are properties of the bucket, which a later stack could not add.
 
     The bucket is emptied and deleted with its stack, because a course leaves nothing behind that costs money.
 

@@ -15,10 +15,10 @@ SHOP_TIME_ZONE = "Europe/Vienna"
 class ShopRuntime(Construct):
     """The environment variables and the permissions of the shop's process, and the key that signs its cookies.
 
-    The shop reads one Systems Manager parameter, `<parameter_root>/storefront/config`, and looks again every 30 seconds.
-    In this phase the parameter does not exist, and the shop does everything itself. A later phase hands over a task of
-    the shop by creating that parameter as its last step. So the permission to read it is here from the start, although
-    there is nothing to read yet.
+    The shop reads one Systems Manager parameter, `<parameter_root>/storefront/config`, and looks again every 30
+    seconds. In this phase the parameter does not exist, and the shop does everything itself. A later phase hands over a
+    task of the shop by creating that parameter as its last step. So the permission to read it is here from the start,
+    although there is nothing to read yet.
 
     :param parameter_root: the path above the parameter, for example `/brew-haven/s01`.
 

@@ -125,7 +125,6 @@ class StorefrontInstance(Construct):
                 version=self.launch_template.latest_version_number,
             ),
             subnet_id=vpc.public_subnets[0].subnet_id,
-            tags=[cdk.CfnTag(key="Name", value=self.node.path)],
         )
         # Its first start needs all of its permissions, and a way to the internet.
         self.instance.node.add_dependency(self.role, vpc.public_subnets[0])

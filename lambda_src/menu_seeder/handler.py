@@ -32,8 +32,8 @@ def lambda_handler(_event: Any, _context: Any) -> dict[str, int]:
 def seed(contents: Any, catalog: CatalogTable) -> dict[str, int]:
     """Put in what is missing, and say how many products were added and how many were there.
 
-    Products belong to the shop's manager from the moment they are in the table, so one that is there stays as it is. The
-    list of categories belongs to the menu file and is put in anew.
+    Products belong to the shop's manager from the moment they are in the table, so one that is there stays as it is.
+    The list of categories belongs to the menu file and is put in anew.
     """
     menu.check(contents)
     catalog.put(menu.board_item(contents))
