@@ -1,16 +1,29 @@
 """The base of every phase's stack: where it lives, what it is called, how it is tagged, and its lessons."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
+from brew_constructs.acknowledge import acknowledge
 from stacks.lessons import Lesson, lesson_methods
 from stacks.settings import Settings
 
 ZONES = 2
+
+CDK_HELPER = (
+    "This function and its role belong to the CDK, which chooses and updates them with each release. It runs while the "
+    "stack is deployed or destroyed, and a failure fails that, so nobody needs a trace or a dead-letter queue."
+)
+CDK_HELPER_FINDINGS = (
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+    "AwsSolutions-L1",
+    "Serverless-LambdaLatestVersion",
+    "Serverless-LambdaDLQ",
+    "Serverless-LambdaTracing",
+)
 
 
 class PhaseStack(cdk.Stack):
@@ -43,7 +56,7 @@ class PhaseStack(cdk.Stack):
         for lesson, method in self._methods.items():
             if settings.builds(lesson):
                 getattr(self, method)()
-        self._own_the_logs_of_cdk_functions()
+        self._adopt_cdk_helpers()
 
     @classmethod
     def id_for(cls, settings: Settings) -> str:
@@ -63,23 +76,28 @@ class PhaseStack(cdk.Stack):
         """Publish a value under exactly this name, for students, the tool and the checks."""
         cdk.CfnOutput(self, name, value=value, description=description)
 
-    def _own_the_logs_of_cdk_functions(self) -> None:
-        """Give the CDK's own helper functions a log group that goes when the stack goes.
+    def _adopt_cdk_helpers(self) -> None:
+        """Give the CDK's own helper functions a log group that goes when the stack goes, and accept how they are built.
 
         A function without one makes its own at the first call, which no `cdk destroy` finds and which keeps its lines
         for ever. The CDK puts its helpers (they empty buckets, run triggers ...) directly under the stack.
         """
         helpers = [
-            resource
-            for provider in self.node.children
-            for resource in provider.node.children
-            if isinstance(resource, cdk.CfnResource)
-            and resource.cfn_resource_type == "AWS::Lambda::Function"
-            and not (isinstance(resource, lambda_.CfnFunction) and resource.logging_config)
+            function
+            for child in self.node.children
+            for function in child.node.children
+            if isinstance(function, cdk.CfnResource) and function.cfn_resource_type == "AWS::Lambda::Function"
         ]
-        if helpers:
+        for function in helpers:
+            acknowledge(cast(IConstruct, function.node.scope), dict.fromkeys(CDK_HELPER_FINDINGS, CDK_HELPER))
+        without_logs = [
+            function
+            for function in helpers
+            if not (isinstance(function, lambda_.CfnFunction) and function.logging_config)
+        ]
+        if without_logs:
             group = logs.LogGroup(
                 self, "CdkHelperLogs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=cdk.RemovalPolicy.DESTROY
             )
-            for helper in helpers:
-                helper.add_property_override("LoggingConfig.LogGroup", group.log_group_name)
+            for function in without_logs:
+                function.add_property_override("LoggingConfig.LogGroup", group.log_group_name)

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge, wildcard
 from brew_constructs.sources import MENU_PICTURES, NOT_CODE
 
 MEDIA = "media/"
@@ -68,13 +69,20 @@ class AssetBucket(Construct):
             auto_delete_objects=True,
         )
         self._admit_cloudfront()
+        acknowledge(
+            self.bucket,
+            {
+                "AwsSolutions-S1": "Server access logs need a second bucket, arrive hours late and are not complete. "
+                "Who reads or changes an object is recorded by CloudTrail data events, which a later stack can turn on."
+            },
+        )
 
     def add_pictures(self, directory: Path = MENU_PICTURES) -> s3_deployment.BucketDeployment:
         """Copy the menu's pictures into the bucket at every deployment that changes them.
 
         The copy is made by a function of the CDK; its log group belongs to the stack and keeps a week.
         """
-        return s3_deployment.BucketDeployment(
+        deployment = s3_deployment.BucketDeployment(
             self,
             "Pictures",
             destination_bucket=self.bucket,
@@ -90,11 +98,33 @@ class AssetBucket(Construct):
                 removal_policy=cdk.RemovalPolicy.DESTROY,
             ),
         )
+        self._accept_what_the_copy_may_do(deployment)
+        return deployment
 
-    def grant_shop_access(self, grantee: iam.IGrantable) -> None:
-        """Allow what the shop signs for browsers: reading under `media/` and uploading under `media/uploads/`."""
-        self.bucket.grant_read(grantee, f"{MEDIA}*")
-        self.bucket.grant_put(grantee, f"{UPLOADS}*")
+    def grant_read(self, role: iam.IRole) -> None:
+        """Allow reading the pictures and uploads, by key.
+
+        The bucket's own `grant_read` would also allow listing it and reading its settings.
+        """
+        self._grant(role, "s3:GetObject", MEDIA)
+
+    def grant_upload(self, role: iam.IRole, prefix: str = UPLOADS) -> None:
+        """Allow writing objects whose keys begin with `prefix`: by default the uploads.
+
+        The bucket's own `grant_put` would also allow tags, retention and legal holds.
+        """
+        self._grant(role, "s3:PutObject", prefix)
+
+    def _grant(self, role: iam.IRole, action: str, prefix: str) -> None:
+        keys = f"{prefix}*"
+        iam.Grant.add_to_principal(grantee=role, actions=[action], resource_arns=[self.bucket.arn_for_objects(keys)])
+        acknowledge(
+            role,
+            {
+                wildcard(self.bucket, f"/{keys}"): f"Objects come and go, so their keys cannot be listed: {action} is "
+                f"allowed for keys that begin with {prefix}, and for nothing else in the bucket."
+            },
+        )
 
     def _admit_cloudfront(self) -> None:
         """Let the distributions of this account read `media/`, and nobody else's.
@@ -117,3 +147,19 @@ class AssetBucket(Construct):
                 },
             )
         )
+
+    def _accept_what_the_copy_may_do(self, deployment: s3_deployment.BucketDeployment) -> None:
+        """The function that copies is the CDK's own, and so is its policy."""
+        stack = cdk.Stack.of(self)
+        qualifier = stack.synthesizer.bootstrap_qualifier
+        reason = (
+            "The CDK writes this policy for the function that copies files at deployment: it reads the bootstrap "
+            "bucket, where the files wait, and writes this bucket, which it must also list to remove what is gone."
+        )
+        actions = ("s3:GetBucket*", "s3:GetObject*", "s3:List*", "s3:Abort*", "s3:DeleteObject*")
+        findings = [f"AwsSolutions-IAM5[Action::{action}]" for action in actions]
+        findings.append(wildcard(self.bucket, "/*"))
+        findings.append(
+            f"AwsSolutions-IAM5[Resource::arn:aws:s3:::cdk-{qualifier}-assets-{stack.account}-{stack.region}/*]"
+        )
+        acknowledge(deployment.handler_role, dict.fromkeys(findings, reason))

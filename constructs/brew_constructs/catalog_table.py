@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import triggers
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge, wildcard
 from brew_constructs.python_function import python_function
 from brew_constructs.sources import MENU_FILE
 
@@ -104,14 +105,14 @@ class CatalogTable(Construct):
             sort_key=dynamodb.Attribute(name=index.sort_key, type=dynamodb.AttributeType.STRING),
         )
 
-    def grant_shop_access(self, grantee: iam.IGrantable) -> iam.Grant:
+    def grant_shop_access(self, role: iam.IRole) -> None:
         """Allow what the shop does with its items, on the table and its indexes.
 
         `grant_read_write_data` would allow Scan as well. The shop has a key for each of its questions, so a Scan would
         be a mistake, and a mistake that IAM refuses is found before the bill arrives.
         """
-        return self.table.grant(
-            grantee,
+        self.table.grant(
+            role,
             "dynamodb:GetItem",
             "dynamodb:BatchGetItem",
             "dynamodb:Query",
@@ -120,6 +121,15 @@ class CatalogTable(Construct):
             "dynamodb:DeleteItem",
             "dynamodb:ConditionCheckItem",
             "dynamodb:DescribeTable",
+        )
+        acknowledge(
+            role,
+            {
+                wildcard(
+                    self.table, "/index/*"
+                ): "The shop asks its questions through the table's indexes, and may use one "
+                "that a later lesson adds. The wildcard ends at this table."
+            },
         )
 
     def _seed(self, menu_file: Path) -> triggers.TriggerFunction:
@@ -133,8 +143,17 @@ class CatalogTable(Construct):
             environment={"CATALOG_TABLE": self.table.table_name},
             execute_after=[self.table],
         )
-        # PutItem alone: a conditional put needs no right to read what is there.
-        self.table.grant(seeder, "dynamodb:PutItem")
+        # PutItem alone, and on the table alone: a conditional put needs no right to read what is there, and the table's
+        # own grant would name its indexes as well, so that adding one would change this policy.
+        iam.Grant.add_to_principal(grantee=seeder, actions=["dynamodb:PutItem"], resource_arns=[self.table.table_arn])
+        acknowledge(
+            seeder,
+            {
+                "Serverless-LambdaDLQ": "The deployment calls the function and waits: a failure fails the deployment, "
+                "in front of whoever deploys. A dead-letter queue is for events that nobody waits for.",
+                "Serverless-LambdaTracing": "It runs once a deployment and calls one service: no path to trace.",
+            },
+        )
         return seeder
 
 

@@ -7,11 +7,19 @@ from typing import Any, TypedDict
 
 import aws_cdk as cdk
 import jsii
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge
 from brew_constructs.sources import LAMBDA_SRC, NOT_CODE
+
+_ONE_BEHIND = (
+    "The newest runtime is not the goal, a supported one is: Python 3.13 gets security fixes until 2029, and all "
+    "functions of the course move on together, after their tests have passed on the next version."
+)
+OLDER_RUNTIME = {"AwsSolutions-L1": _ONE_BEHIND, "Serverless-LambdaLatestVersion": _ONE_BEHIND}
 
 
 class FunctionSettings(TypedDict):
@@ -25,19 +33,27 @@ class FunctionSettings(TypedDict):
     timeout: cdk.Duration
     logging_format: lambda_.LoggingFormat
     log_group: logs.LogGroup
+    role: iam.Role
 
 
 def python_function(scope: Construct, name: str, *, extra_files: Mapping[str, Path] | None = None) -> FunctionSettings:
-    """Define how the package `lambda_src/<name>` becomes a function, and the log group that it writes to.
+    """Define how the package `lambda_src/<name>` becomes a function, its role and its log group.
 
-    The handler is `<name>.handler.lambda_handler`. Arm processors cost less for the same work; logs are JSON and kept
-    for a week, in a group that goes when the stack goes (a function that makes its own group leaves it behind).
+    The handler is `<name>.handler.lambda_handler`. Arm processors cost less for the same work. Logs are JSON and kept
+    for a week, in a group that goes when the stack goes (a function that makes its own group leaves it behind). The
+    role may write to that group and nothing else; what the function needs is granted to it.
 
     :param extra_files: files of other folders that the package finds beside its modules. By default there are none.
     :raises ValueError: when the package has no handler, or an extra file is missing.
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
     """
+    log_group = logs.LogGroup(
+        scope, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=cdk.RemovalPolicy.DESTROY
+    )
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    acknowledge(scope, OLDER_RUNTIME)
     return FunctionSettings(
         code=_code(name, extra_files or {}),
         handler=f"{name}.handler.lambda_handler",
@@ -46,9 +62,8 @@ def python_function(scope: Construct, name: str, *, extra_files: Mapping[str, Pa
         memory_size=256,
         timeout=cdk.Duration.seconds(30),
         logging_format=lambda_.LoggingFormat.JSON,
-        log_group=logs.LogGroup(
-            scope, "Logs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=cdk.RemovalPolicy.DESTROY
-        ),
+        log_group=log_group,
+        role=role,
     )
 
 

@@ -3,6 +3,8 @@
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge
+
 
 class ShopNetwork(Construct):
     """A network of two availability zones, each with a public and an isolated subnet.
@@ -35,5 +37,12 @@ class ShopNetwork(Construct):
             gateway_endpoints={
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
                 "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
+        )
+        acknowledge(
+            self.vpc,
+            {
+                "AwsSolutions-VPC7": "Flow logs are billed by the gigabyte, and nobody reads them yet. A later stack "
+                "can add them to this network without changing it, when there is somebody who does."
             },
         )

@@ -5,6 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge
 from brew_constructs.asset_bucket import AssetBucket
 from brew_constructs.catalog_table import CatalogTable
 
@@ -47,14 +48,23 @@ class ShopRuntime(Construct):
             "SHOP_TIME_ZONE": SHOP_TIME_ZONE,
         }
 
-    def grant_to(self, grantee: iam.IGrantable) -> None:
+        acknowledge(
+            self.session_secret,
+            {
+                "AwsSolutions-SMG4": "A new key ends every session, so the shop must first accept two keys at a time. "
+                "The phase about secrets teaches it that, and adds the rotation from its own stack."
+            },
+        )
+
+    def grant_to(self, role: iam.IRole) -> None:
         """Allow the shop's process what it does: its items, its pictures, its cookie key and its configuration."""
-        self._catalog.grant_shop_access(grantee)
-        self._assets.grant_shop_access(grantee)
-        self.session_secret.grant_read(grantee)
+        self._catalog.grant_shop_access(role)
+        self._assets.grant_read(role)
+        self._assets.grant_upload(role)
+        self.session_secret.grant_read(role)
         # There is no parameter object to call grant_read on: it is the later phase that creates the parameter.
         iam.Grant.add_to_principal(
-            grantee=grantee,
+            grantee=role,
             actions=["ssm:GetParameter"],
             resource_arns=[
                 cdk.Stack.of(self).format_arn(

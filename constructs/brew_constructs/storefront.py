@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_servicediscovery as servicediscovery
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge
 from brew_constructs.shop_runtime import SHOP_PORT, ShopRuntime
 from brew_constructs.sources import NOT_SHOP_CODE, STOREFRONT
 
@@ -102,6 +103,7 @@ class Storefront(Construct):
         # No desired_count above: each deployment would set it again and undo what the scaling has decided.
         self.scaling = self.service.auto_scale_task_count(min_capacity=least_tasks, max_capacity=MOST_TASKS)
         self.scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
+        self._accept()
 
     @property
     def url(self) -> str:
@@ -163,6 +165,36 @@ class Storefront(Construct):
             ),
         )
         return balancer
+
+    def _accept(self) -> None:
+        acknowledge(
+            self.cluster,
+            {
+                "AwsSolutions-ECS4": "Container Insights bills every metric of every task. Processor, memory and the "
+                "load balancer's counts come without it and answer the questions that this shop has."
+            },
+        )
+        acknowledge(
+            self.task_definition,
+            {
+                "AwsSolutions-ECS2": "The variables are names and ARNs, which are no secrets. The one secret is read "
+                "at run time, with the task's role, and never stands in a task definition."
+            },
+        )
+        acknowledge(
+            self.task_definition.obtain_execution_role(),
+            {
+                "AwsSolutions-IAM5[Resource::*]": "To log in to the image registry is an action on the whole registry. "
+                "Pulling, which comes after it, is allowed for this image's repository alone."
+            },
+        )
+        acknowledge(
+            self.load_balancer,
+            {
+                "AwsSolutions-ELB2": "Access logs need a bucket of their own, and the shop writes a line for each "
+                "request already. Where a firewall and a content network come in front, theirs are the logs to keep."
+            },
+        )
 
 
 def _ask(path: str) -> str:
