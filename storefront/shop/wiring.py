@@ -22,7 +22,7 @@ def build(settings: Settings) -> Services:
     """The shop on AWS.
 
     Clients are made once: they are safe to share between threads, and a connection for each thread is kept open.
-    Region, credentials and endpoints are the SDK's own business.
+    Credentials and endpoints are the SDK's own business.
     """
     config = Config(
         max_pool_connections=THREADS + 4,
@@ -31,7 +31,7 @@ def build(settings: Settings) -> Services:
         retries={"mode": "standard", "max_attempts": 4},
         user_agent_extra="brew-haven-shop",
     )
-    aws = boto3.Session()
+    aws = boto3.Session(region_name=settings.region)
     table = Table(aws.client("dynamodb", config=config), settings.catalog_table)
     secrets = SecretKeys(aws.client("secretsmanager", config=config), settings.session_secret_arn)
     order_books = {"dynamodb": DynamoOrders(table, settings.zone)}
