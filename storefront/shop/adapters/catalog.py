@@ -8,7 +8,7 @@ from typing import Any
 from shop.adapters import keys
 from shop.adapters.idempotency import Records
 from shop.adapters.table import ConditionFailed, Item, Table, put
-from shop.domain.catalog import PICTURE_FOLDER, Allergen, Board, Category, Extra, Product, Size
+from shop.domain.catalog import MENU_PICTURES, Allergen, Board, Category, Extra, Product, Size
 from shop.domain.errors import Conflict, KeyReused, NotFound
 from shop.domain.ids import now, to_text
 
@@ -167,7 +167,7 @@ def to_product(item: Item) -> Product:
         allergens=tuple(item.get("allergens", ())),
         vegan=item.get("vegan", False),
         stock=item.get("stock"),
-        picture=picture if picture is None or "/" in picture else PICTURE_FOLDER + picture,
+        picture=picture if picture is None or "/" in picture else MENU_PICTURES + picture,
         picture_alt=item.get("picture_alt", ""),
         sort=item.get("sort", 0),
         retired=item.get("retired", False),

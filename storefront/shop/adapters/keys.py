@@ -53,8 +53,8 @@ def product(product_id: str) -> Key:
 
 
 def place_on_menu(category: str, sort: int, product_id: str) -> str:
-    """The sort key of ByCategory: `coffee#00010#espresso`."""
-    return f"{category}#{sort:05d}#{product_id}"
+    """The sort key of ByCategory: `coffee#000010#espresso`."""
+    return f"{category}#{sort:06d}#{product_id}"
 
 
 def order(order_id: str) -> Key:

@@ -1,7 +1,7 @@
 """The pictures in the bucket: presigned reads and uploads, and the copy that is made of a checked upload.
 
-The shop's role needs `s3:ListBucket` besides reading and writing: without it S3 answers 403 instead of 404 for what is
-not there.
+The shop's role may read and write by key but not list the bucket, and to such a caller S3 answers 403 instead of 404
+for what is not there.  So both mean: nothing there.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from shop.adapters.table import speaking
-from shop.domain.catalog import PICTURE_FOLDER
+from shop.domain.catalog import CHECKED_PICTURES
 from shop.domain.errors import Invalid, NotFound, Unavailable
 from shop.domain.ids import is_id, new_id
 from shop.domain.pictures import MAX_BYTES, TYPES, look_at
@@ -27,7 +27,7 @@ _READ_SECONDS = 900
 _REUSED_SECONDS = 300.0
 _UPLOAD_SECONDS = 600
 _MOST_REMEMBERED = 1_000
-_MISSING = {"404", "NoSuchKey", "NotFound"}
+_MISSING = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied"}
 
 
 class S3Pictures:
@@ -63,7 +63,7 @@ class S3Pictures:
         """Asked of the client's own addresses, so that it is right wherever the bucket is.  Empty until it can sign."""
         if not self._origins:
             try:
-                addresses = [self.url(f"{PICTURE_FOLDER}any"), self.new_upload("image/png").url]
+                addresses = [self.url(f"{CHECKED_PICTURES}any"), self.new_upload("image/png").url]
             except Unavailable:
                 return ()
             parts = [urlsplit(address) for address in addresses]
@@ -87,7 +87,7 @@ class S3Pictures:
         if data is None:
             raise NotFound("Nothing has been uploaded here. Please upload the picture again.")
         content_type = look_at(data)
-        key = f"{PICTURE_FOLDER}{hashlib.sha256(data).hexdigest()[:32]}.{TYPES[content_type]}"
+        key = f"{CHECKED_PICTURES}{hashlib.sha256(data).hexdigest()[:32]}.{TYPES[content_type]}"
         with speaking():
             self._client.put_object(
                 Bucket=self._bucket,

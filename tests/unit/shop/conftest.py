@@ -190,7 +190,7 @@ def add_product(table: Table, product: dict[str, Any]) -> None:
             "type": "product",
             **product,
             "gsi1pk": "MENU",
-            "gsi1sk": f"{product['category']}#{product['sort']:05d}#{product['id']}",
+            "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
         }
     )
 
