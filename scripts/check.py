@@ -79,7 +79,7 @@ GATES = (
     Gate("Lock agrees with pins", [str(BIN / "python"), "scripts/lock.py", "--check"], "Run `make lock`."),
     Gate("Formatter", [str(BIN / "ruff"), "format", "--check", "."], "Run `.venv/bin/ruff format .`"),
     Gate("Linter", [str(BIN / "ruff"), "check", "."], "Run `.venv/bin/ruff check --fix .`"),
-    Gate("Import rules", [str(BIN / "lint-imports")], "See [tool.importlinter] in pyproject.toml."),
+    Gate("Import rules", [str(BIN / "lint-imports"), "--no-logo"], "See [tool.importlinter] in pyproject.toml."),
     Gate("Strict types", [str(BIN / "mypy")], "Correct the types."),
     Gate(
         "Templates: nag, rules, lint",
