@@ -40,20 +40,20 @@ def board_item(menu: Mapping[str, Any]) -> Item:
 def product_item(product: Mapping[str, Any]) -> Item:
     """The item of one product: its fields, its keys, and its place in the index ByCategory.
 
-    A product that is not counted has no `stock`. The index's sort key keeps a category in the order of the menu; the
-    product's id makes it unique.
+    A product that is not counted has no `stock`. The whole menu is one partition of the index, so that one Query reads
+    it. The sort key begins with the category, so that one category is a Query too; the product's id makes it unique.
 
     >>> item = product_item({"id": "espresso", "category": "coffee", "sort": 10, "stock": None})
     >>> item["pk"], item["gsi1pk"], item["gsi1sk"], "stock" in item
-    ('PRODUCT#espresso', 'CATEGORY#coffee', '000010#espresso', False)
+    ('PRODUCT#espresso', 'MENU', 'coffee#000010#espresso', False)
     """
     return {
         **{name: value for name, value in product.items() if value is not None},
         "pk": f"PRODUCT#{product['id']}",
         "sk": "PRODUCT",
         "type": "product",
-        "gsi1pk": f"CATEGORY#{product['category']}",
-        "gsi1sk": f"{product['sort']:06d}#{product['id']}",
+        "gsi1pk": "MENU",
+        "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
         "retired": False,
         "version": 1,
     }
