@@ -1,0 +1,1 @@
+"""Real processes behind recorded resources: containers and instances, later databases and caches."""

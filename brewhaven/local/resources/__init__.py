@@ -1,0 +1,1 @@
+"""CloudFormation types and corrections of the local cloud, one file an AWS service (see ``registry``)."""

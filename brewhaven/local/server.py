@@ -1,0 +1,94 @@
+"""The local cloud's process: the emulator with TLS and IAM, our extensions, and its plain HTTP doors.
+
+Run as ``python -m brewhaven.local.server`` by :mod:`brewhaven.local.lifecycle`, never by hand: the emulator reads its
+settings from the environment while it is imported, so that the environment must be complete before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from brewhaven.local import operator, tls
+from brewhaven.local.doors import DOORS, as_secure_transport
+from brewhaven.local.registry import REGISTRY, load_extensions, replace
+from brewhaven.local.settings import HOST, CloudSettings
+
+logger = logging.getLogger("brewhaven.local")
+
+
+def _hypercorn(bind: str) -> Config:
+    config = Config()
+    config.bind = [bind]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    config.shutdown_timeout = 5
+    config.accesslog = None
+    config.errorlog = "-"
+    return config
+
+
+def _prepare(settings: CloudSettings) -> Any:
+    """Load emulator and extensions; return the emulator's ASGI application."""
+    from ministack import app as emulator
+
+    load_extensions()
+    key = operator.load_or_create(settings.credentials_file)
+
+    def install_operator() -> None:
+        operator.install(key, settings.account_id, settings.region)
+
+    def after_reset(original: Any) -> Any:
+        def reset() -> None:
+            original()
+            for callback in (install_operator, *REGISTRY.on_reset):
+                callback()
+
+        return reset
+
+    def after_load(original: Any) -> Any:
+        def load() -> None:
+            original()
+            for callback in (install_operator, *REGISTRY.on_start):
+                callback()
+
+        return load
+
+    replace(emulator, "_reset_all_state", after_reset)
+    replace(emulator, "_load_persisted_state", after_load)
+    return emulator.app
+
+
+async def _run(settings: CloudSettings) -> None:
+    application = _prepare(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    _, certificate, key = tls.ensure_certificates(settings.folder / "tls")
+    api = _hypercorn(f"{HOST}:{settings.port}")
+    api.certfile, api.keyfile = str(certificate), str(key)
+    DOORS.open_on(loop)
+    await asyncio.gather(
+        serve(application, api, shutdown_trigger=stop.wait),
+        serve(as_secure_transport(application), _hypercorn(f"{HOST}:{settings.s3_port}"), shutdown_trigger=stop.wait),
+    )
+    for callback in REGISTRY.on_stop:
+        callback()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    asyncio.run(_run(CloudSettings.from_environment()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Fixtures with a local cloud of their own: a state folder of the session and free ports, never the student's cloud."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from brewhaven.local import lifecycle
+from brewhaven.local.settings import HOST, CloudSettings
+
+
+def free_port_pair() -> int:
+    """A port that is free together with its successor (the S3 door)."""
+    for _ in range(50):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind((HOST, 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind((HOST, port + 1))
+            except OSError:
+                continue
+            if port < 65000:
+                return int(port)
+    raise RuntimeError("no two neighbouring free ports")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running local cloud: its settings, and the environment of its operator."""
+
+    settings: CloudSettings
+    environment: dict[str, str]
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client as the operator, or with the access key given."""
+        s3 = service == "s3"
+        return boto3.client(
+            service,
+            endpoint_url=self.environment["AWS_ENDPOINT_URL_S3" if s3 else "AWS_ENDPOINT_URL"],
+            region_name=self.settings.region,
+            verify=self.environment["AWS_CA_BUNDLE"],
+            **(
+                credentials
+                or {
+                    "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
+                    "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
+                }
+            ),
+        )
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A local cloud for the whole session, stopped and removed afterwards."""
+    home = tmp_path_factory.mktemp("brewhaven")
+    settings = CloudSettings(home=home, port=free_port_pair())
+    lifecycle.up(settings)
+    try:
+        yield Cloud(settings, lifecycle.environment(settings))
+    finally:
+        lifecycle.down(settings)
+        shutil.rmtree(home, ignore_errors=True)
