@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.error import URLError
@@ -18,6 +19,7 @@ from urllib.error import URLError
 import boto3
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from shop.adapters import keys
 from shop.adapters.people import Argon2Hasher
@@ -208,18 +210,27 @@ def _empty_table() -> None:
         client.batch_write_item(RequestItems={"catalog": deletes})  # type: ignore[dict-item]
 
 
-@pytest.fixture(scope="session")
-def shop(services: Services) -> Iterator[str]:
-    """The running shop's address: real HTTP, real threads."""
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve the app on a free port: real HTTP, real threads."""
     port = free_port()
-    config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, proxy_headers=False)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, proxy_headers=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until(lambda: server.started, 10, "the shop did not start")
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    until(lambda: server.started, 20, "the shop did not start")
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def shop(services: Services) -> Iterator[str]:
+    """The running shop's address."""
+    with serving(create_app(services)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -87,22 +87,22 @@ def test_only_the_address_that_the_load_balancer_wrote_counts(customer: Browser,
 def test_signing_in_changes_the_session_and_keeps_cart_and_orders(guest: Browser) -> None:
     guest.put("/api/cart", {"lines": [{"product_id": "latte", "size": "large"}]})
     order = guest.order()
-    before = guest.http.cookies["session"]
+    before = guest.cookie
     guest.use_session(guest.post("/api/customers", ADA, expect=201))
-    assert guest.http.cookies["session"] != before
+    assert guest.cookie != before
     assert guest.get("/api/cart")["lines"][0]["product_id"] == "latte"
     assert guest.get(f"/api/orders/{order['id']}")["may"]["pay"] is True
 
 
 def test_a_planted_session_is_dead_after_signing_in(guest: Browser, shop: str) -> None:
-    planted = guest.http.cookies["session"]
+    planted = guest.cookie
     guest.use_session(guest.post("/api/customers", ADA, expect=201))
     answer = requests.get(f"{shop}/api/orders", cookies={"session": planted}, timeout=10)
     assert answer.status_code == 401
 
 
 def test_a_copied_session_is_dead_after_signing_out(customer: Browser, shop: str) -> None:
-    copied = {"session": customer.http.cookies["session"]}
+    copied = {"session": customer.cookie}
     assert requests.get(f"{shop}/api/session", cookies=copied, timeout=10).json()["customer"]
     customer.use_session(customer.delete("/api/session"))
     assert customer.session["customer"] is None
@@ -125,20 +125,20 @@ def test_a_forged_session_is_nobody(shop: str, cookie: str) -> None:
 
 
 def test_a_session_signed_with_another_key_is_nobody(customer: Browser, shop: str) -> None:
-    session_id = customer.http.cookies["session"].split(".")[0]
+    session_id = customer.session_id
     forged = itsdangerous.TimestampSigner("guess", salt="shop-session").sign(session_id).decode()
     assert requests.get(f"{shop}/api/session", cookies={"session": forged}, timeout=10).json()["customer"] is None
 
 
 def test_an_expired_session_is_a_guest_even_before_ttl_deletes_it(customer: Browser, table: Table) -> None:
-    session_id = customer.http.cookies["session"].split(".")[0]
+    session_id = customer.session_id
     table.update(keys.session(session_id), "SET #expires_at = :past", {":past": int(now().timestamp()) - 1})
     assert customer.get("/api/session")["customer"] is None
 
 
 def test_a_long_visit_is_prolonged(customer: Browser, services: Services) -> None:
     sessions = services.session_stores["dynamodb"]
-    session_id = customer.http.cookies["session"].split(".")[0]
+    session_id = customer.session_id
     session = sessions.load(session_id)
     assert session
     sessions.save(replace(session, expires_at=now() + timedelta(days=3)))
@@ -148,7 +148,7 @@ def test_a_long_visit_is_prolonged(customer: Browser, services: Services) -> Non
 
 
 def test_the_table_holds_neither_session_ids_nor_passwords(customer: Browser, services: Services) -> None:
-    session_id = customer.http.cookies["session"].split(".")[0]
+    session_id = customer.session_id
     person = services.people.by_email("ada@example.org")
     assert person and person.password_hash.startswith("$argon2id$")
     assert session_id not in keys.session(session_id)[0]

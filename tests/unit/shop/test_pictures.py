@@ -1,5 +1,6 @@
 """What counts as a picture, and how one gets from a manager's computer into the menu."""
 
+import contextlib
 import struct
 import uuid
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shop.domain.errors import Invalid
@@ -63,14 +64,13 @@ def test_everything_else_is_refused(data: bytes) -> None:
         look_at(data)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\x00\x00\x00WEBP"])
 )
 def test_no_bytes_confuse_it(data: bytes, start: bytes) -> None:
-    try:
+    with contextlib.suppress(Invalid):
         assert look_at(start + data).startswith("image/")
-    except Invalid:
-        pass
 
 
 def upload(manager: Browser, data: bytes, content_type: str = "image/png") -> tuple[str, requests.Response]:
