@@ -9,6 +9,7 @@ Item = dict[str, Any]
 VERSION = 1
 CURRENCY = "EUR"
 MAX_PRICE_CENTS = 100_000
+MAX_COUNT = 999_999
 _ID = re.compile(r"[a-z0-9-]{2,40}")
 
 
@@ -77,7 +78,9 @@ def check(menu: Any) -> None:
         where = f"product {product.get('id')}"
         _expect(problems, product.get("category") in categories, f"{where}: category must be one of the categories")
         _expect(problems, _is_text(product.get("name"), 60), f"{where}: name must have 1 to 60 characters")
-        _expect(problems, _is_text(product.get("description"), 300), f"{where}: description must have 1 to 300")
+        _expect(
+            problems, _is_text(product.get("description"), 300), f"{where}: description must have 1 to 300 characters"
+        )
         _expect(problems, isinstance(product.get("vegan"), bool), f"{where}: vegan must be true or false")
         _expect(problems, _is_count(product.get("sort")), f"{where}: sort must be 0 or more")
         stock = product.get("stock")
@@ -85,9 +88,11 @@ def check(menu: Any) -> None:
         sizes = _objects(product, "sizes")
         _expect(problems, 1 <= len(sizes) <= 6, f"{where}: there must be 1 to 6 sizes")
         for size in sizes:
-            _expect(problems, _is_price(size.get("price_cents"), 1), f"{where}: a size must cost 1 cent or more")
+            fine = _is_price(size.get("price_cents"), least=1)
+            _expect(problems, fine, f"{where}: a size must cost 1 to {MAX_PRICE_CENTS} cents")
         for extra in _objects(product, "extras"):
-            _expect(problems, _is_price(extra.get("price_cents"), 0), f"{where}: an extra must cost 0 cents or more")
+            fine = _is_price(extra.get("price_cents"), least=0)
+            _expect(problems, fine, f"{where}: an extra must cost 0 to {MAX_PRICE_CENTS} cents")
         for dish in (product, *_objects(product, "extras")):
             unknown = sorted(set(map(str, dish.get("allergens", ()))) - allergens)
             _expect(problems, not unknown, f"{where}: unknown allergens {', '.join(unknown)}")
@@ -119,8 +124,8 @@ def _is_text(value: Any, longest: int) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_PRICE_CENTS * 10
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
 
 
-def _is_price(value: Any, least: int) -> bool:
+def _is_price(value: Any, *, least: int) -> bool:
     return _is_count(value) and least <= value <= MAX_PRICE_CENTS
