@@ -66,7 +66,9 @@ def running_shop(folder: Path) -> Iterator[RunningShop]:
                 name=role.value.title(), email=staff[role.value].email, password=staff[role.value].password, role=role
             )
         port = _free_port()
-        server = uvicorn.Server(uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None, access_log=False)
+        )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         _until(lambda: server.started, "the shop did not start")

@@ -1,6 +1,6 @@
 """The shop in a real browser: which shop, which Chromium, and who works there.
 
-The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's,
+The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's
 when a fixture `shop` offers it; else one beside the emulator (`backend.py`).
 """
 
