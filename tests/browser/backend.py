@@ -84,8 +84,8 @@ def _sdk_environment(folder: Path) -> dict[str, str]:
     port = (folder / "port").read_text()
     return {
         "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+        "AWS_ACCESS_KEY_ID": "test",  # the emulator's own root: presigned requests need a key that it knows
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

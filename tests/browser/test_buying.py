@@ -74,6 +74,12 @@ def test_the_cart_survives_a_reload(guest: Shop) -> None:
     expect(drawer.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
 
 
+def test_products_show_their_pictures(guest: Shop) -> None:
+    guest.open("/")
+    for name in ("Espresso", "Butter Croissant", "Night Watch Decaf"):
+        assert "/media/menu/" in guest.picture_of(name), name
+
+
 def test_search_and_filters_find_what_fits(guest: Shop) -> None:
     guest.open("/")
     products = guest.page.locator(".item")

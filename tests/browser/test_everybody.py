@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Response, StorageState, expect
 
-from tests.browser.backend import Account
 from tests.browser.pages import Shop
 
 Visitor = Callable[..., Shop]
@@ -62,11 +61,13 @@ def test_axe_finds_nothing_serious_for_guests(visitor: Visitor, dark: bool) -> N
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious_behind_the_counter(visitor: Visitor, staff: dict[str, Account], dark: bool) -> None:
+def test_axe_finds_nothing_serious_behind_the_counter(
+    visitor: Visitor, signed_in: dict[str, StorageState], dark: bool
+) -> None:
     guest = visitor()
     guest.open("/").add("Espresso").check_out("Axel", note="Anything")
     guest.ordered()
-    manager = visitor(dark=dark).signed_in(staff["manager"])
+    manager = visitor(dark=dark, signed_in=signed_in["manager"])
     for path in STAFF_PAGES:
         manager.open(path)
         assert _serious(manager) == [], path
@@ -81,8 +82,8 @@ def test_nothing_scrolls_sideways_on_a_small_screen(visitor: Visitor) -> None:
         assert _open(guest, path).page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
-def test_nothing_scrolls_sideways_behind_the_counter(visitor: Visitor, staff: dict[str, Account]) -> None:
-    manager = visitor(width=360, height=740).signed_in(staff["manager"])
+def test_nothing_scrolls_sideways_behind_the_counter(visitor: Visitor, signed_in: dict[str, StorageState]) -> None:
+    manager = visitor(width=360, height=740, signed_in=signed_in["manager"])
     for path in STAFF_PAGES:
         manager.open(path)
         assert manager.page.evaluate("document.documentElement.scrollWidth") <= 360, path
