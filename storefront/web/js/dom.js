@@ -99,6 +99,7 @@ export function toast(text, kind = '') {
   if (toasts.matches(':popover-open')) toasts.hidePopover();
   toasts.showPopover?.();
   const message = h('div', { class: `toast ${kind}` }, icon(kind === 'bad' ? 'alert' : 'check'), h('span', {}, text));
+  if (toasts.children.length > 1) toasts.firstChild.remove();
   toasts.append(message);
   setTimeout(() => { message.remove(); if (!toasts.children.length) toasts.hidePopover?.(); }, kind === 'bad' ? 9000 : 4500);
 }

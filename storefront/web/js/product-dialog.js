@@ -16,7 +16,7 @@ export function openProduct(product, { allergenNames, limits, closed }) {
         [size.detail, money(size.price_cents)].filter(Boolean).join(' · '), at === 0, () => { chosen.size = size.id; show(); })))) : null,
     product.extras.length ? h('fieldset', {}, h('legend', {}, 'Extras'),
       h('div', { class: 'options' }, product.extras.map((extra) => option('checkbox', 'extra', extra.id, extra.name,
-        extra.price_cents ? `+ ${money(extra.price_cents)}` : 'no extra cost', false, (on) => {
+        extra.price_cents ? `+\u00a0${money(extra.price_cents)}` : 'free', false, (on) => {
           if (on) chosen.extras.add(extra.id); else chosen.extras.delete(extra.id);
           show();
         })))) : null,
