@@ -68,7 +68,7 @@ class Ownership:
     ) -> None:
         self._ids = {physical_id for physical_id in recorded_ids if not _is_generic(physical_id)}
         prefix = f"{re.escape(student)}-?" if student else ""
-        # CloudFormation shortens a stack's name in the names it derives from it, and the CDK leaves hyphens out of some:
+        # CloudFormation shortens the stack's name in names it derives, and the CDK leaves hyphens out of some:
         # the number of the phase is what can be relied on.
         numbers = {match[1] for stack_id in stack_ids if (match := re.search(r"BrewHaven-Phase(\d+)", stack_id))}
         patterns = [rf"{prefix}brew-?haven-?phase{number}(?!\d)" for number in sorted(numbers)]
