@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-HEADER = "# Made by `make lock` from requirements-dev.txt, requirements.txt and storefront/requirements.txt.  Not edited by hand.\n"
+HEADER = "# Made by `make lock` from the requirements files.  Not edited by hand.\n"
 
 
 def pins(*files: Path) -> dict[str, str]:

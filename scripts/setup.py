@@ -99,8 +99,8 @@ def refuse_full_disk():
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < NEEDED_GIGABYTES and not os.path.exists(PYTHON):
         stop(
-            "the disk that holds %s has %.1f GB free and setting up needs %.1f GB. Make room, then run the same command "
-            "again." % (ROOT, free, NEEDED_GIGABYTES)
+            "the disk that holds %s has %.1f GB free and setting up needs %.1f GB. Make room, then run the same "
+            "command again." % (ROOT, free, NEEDED_GIGABYTES)
         )
 
 
