@@ -38,6 +38,7 @@ HOLDS = {
 """What is lost with a resource of a type; the types that hold something."""
 
 _FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "deleted after a snapshot"}
+_NEW_TYPE = "the logical id had another type before, which CloudFormation refuses: the deploy fails"
 _SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBInstance", "AWS::RDS::DBCluster"}
 _IDENTITIES = (
     "IndexName",
@@ -67,7 +68,8 @@ def compare_resources(aligned: Deployment, original: Deployment, after: Deployme
         if before is None:
             found.append(_lone("added", None, resource))
         elif before.type != resource.type:
-            found += [_lone("removed", original.get(old_keys[before.key]), None), _lone("added", None, resource)]
+            gone, new = _lone("removed", original.get(old_keys[before.key]), None), _lone("added", None, resource)
+            found += [gone, replace(new, because=(_NEW_TYPE,))]
         else:
             written = original.get(old_keys[before.key]) or before
             change = _changed(written, before, resource)

@@ -94,6 +94,7 @@ _REPEATS = {
     "Table", "Bucket", "Task", "TaskDef", "TaskDefinition", "TaskRole", "ExecutionRole", "Vpc", "Topic", "Queue",
     "Handler", "Secret", "Logs", "LogGroup", "Database", "Default", "Resource", "LaunchTemplate", "Target", "Policy",
     "DefaultPolicy", "Profile", "InstanceRole", "Server", "DefaultRoute", "RouteTable", "RouteTableAssociation",
+    "DefaultServiceDiscoveryNamespace", "CloudmapService",
 }  # fmt: skip
 """Ids of constructs that say no more than the noun does."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from brewhaven.diff.facts import conditions, verbs
 from brewhaven.diff.facts.side import Side
 from brewhaven.diff.facts.statements import IDENTITIES, Permission, permissions, principals, together
-from brewhaven.diff.model import Fact, FactChange, Kind, Resource
+from brewhaven.diff.model import Fact, FactChange, Resource
 from brewhaven.diff.names import is_helper, join_words, sentence
 from brewhaven.diff.values import as_list
 
@@ -57,7 +57,7 @@ def _sentences(group: tuple[Any, ...], targets: dict[str, list[Permission]]) -> 
     for actions, firsts in by_actions.items():
         first = firsts[0]
         where = together([permission.target for permission in firsts])
-        about = tuple(key for key in (first.principal, first.target.key, first.holder) if key)
+        about = tuple(dict.fromkeys(key for key in (first.holder, first.principal, first.target.key) if key))
         yield Fact(
             topic="access",
             key=(*group, tuple(sorted(actions))),
@@ -164,8 +164,3 @@ def _boundary_of(side: Side, identity: Resource) -> Iterator[Fact]:
         helper=is_helper(identity),
         value=name,
     )
-
-
-def kind_of(before: Fact | None, after: Fact | None) -> Kind:
-    """Gained, lost, or changed."""
-    return "added" if before is None else "removed" if after is None else "changed"
