@@ -36,11 +36,12 @@ def diff(
         str,
         typer.Argument(
             metavar="A",
-            help="A lesson (1.2), a phase (1; 0 is the empty account), a revision (git:HEAD~3, git:main@1.2), a deployed "
-            "stack (its name, or deployed: for all), a folder with a cloud assembly, or a template.",
+            help="A lesson (1.2), a phase (1; 0 is the empty account), a revision (git:HEAD~3, git:main@1.2), a "
+            "deployed stack (its name, or deployed: for all), a folder with a cloud assembly, or a template.",
         ),
     ],
     after: Annotated[str, typer.Argument(metavar="B", help="The same; what is said is what B has and A has not.")],
+    *,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print it.")] = Format.text,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
     present: Annotated[
@@ -83,7 +84,7 @@ def compare_specs(before: str, after: str, root: Path, cache: Path) -> Compariso
     specs = parse(before, root), parse(after, root)
     with ThreadPoolExecutor(2) as pool:
         sides: list[Deployment] = list(pool.map(lambda spec: load(spec, root, cache), specs))
-    return compare(*sides, root)
+    return compare(sides[0], sides[1], root)
 
 
 def cache_folder() -> Path:

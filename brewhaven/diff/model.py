@@ -188,6 +188,7 @@ class Fact:
         amount: US dollars an hour, for topic `cost`.
         value: The part that changes when the subject stays: an address, a price, a variable's value.
         helper: About one of the functions that the CDK adds for itself.
+        heading: What it stands under when facts are listed: the one who may do something.
     """
 
     topic: Topic
@@ -200,6 +201,7 @@ class Fact:
     amount: float = 0.0
     value: str = ""
     helper: bool = False
+    heading: str = ""
 
 
 @dataclass(frozen=True)

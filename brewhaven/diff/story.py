@@ -1,4 +1,4 @@
-"""A comparison told in order, for every way of printing it: first what needs care, then what changed, then what it costs.
+"""A comparison told in order, for every way of printing it: what needs care, what changed, what it costs.
 
 The renderers decide how an item looks; what it says is decided here, once.
 """
@@ -21,9 +21,9 @@ from brewhaven.diff.model import (
     SectionChange,
     Topic,
 )
-from brewhaven.diff.names import NOUNS, join_words, noun_of, sentence
+from brewhaven.diff.names import NOUNS, join_words, noun_of, sentence, service_of
 from brewhaven.diff.prices import SOURCE, month
-from brewhaven.diff.values import text
+from brewhaven.diff.values import brief
 
 WORDS: dict[Kind, str] = {"added": "added", "removed": "removed", "changed": "changed", "renamed": "renamed"}
 FACT_WORDS: dict[Kind, str] = {"added": "gained", "removed": "lost", "changed": "changed", "renamed": "changed"}
@@ -39,6 +39,9 @@ class Item:
         details: What stands below it, each on a line of its own.
         warning: Why to look twice.
         names: What the sentence covers, with logical ids, for those who want to see every one.
+        heavy: Carries the story: a projector shows it alone.
+        service: The AWS service of a resource.
+        whole: The text with its subject, where the group's title says the subject already.
     """
 
     kind: Kind
@@ -49,6 +52,13 @@ class Item:
     code: tuple[CodeLine, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
     heavy: bool = False
+    whole: str = ""
+    service: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The text as it is understood without the title above it."""
+        return self.whole or self.text
 
     @property
     def sign(self) -> str:
@@ -71,6 +81,11 @@ class Section:
     title: str
     groups: tuple[Group, ...]
     lead: str = ""
+
+    @property
+    def shows_details(self) -> bool:
+        """Whether an item's details belong to what is said, or only prove it (the exact words of a policy)."""
+        return self.id in {"resources", "replaced", "environment", "outputs", "cost", "paths", "helpers"}
 
     @property
     def items(self) -> Iterator[Item]:
@@ -216,14 +231,25 @@ class _Teller:
             names = tuple((member.resource.path, member.resource.logical_id) for member in members)
             noun = noun_of(type_)
             noun = _plural(noun) if len(members) > 1 else noun
-            paths = join_words(_below(member) for member in members)
+            paths = join_words(self._below(member) for member in members)
             yield Item(
-                kind, WORDS[kind], f"{noun} {paths}", (), None, members[0].code, names, heavy=not _plumbing(type_)
+                kind,
+                WORDS[kind],
+                f"{noun} {paths}",
+                (),
+                None,
+                members[0].code,
+                names,
+                heavy=not _plumbing(type_),
+                service=service_of(type_),
             )
+
+    def _below(self, change: ResourceChange) -> str:
+        return (self.new if change.after else self.old).names.below(change.resource)
 
     def _line(self, change: ResourceChange) -> Item:
         resource = change.resource
-        path = _below(change)
+        path = self._below(change)
         words = f"{noun_of(resource.type)} {path}"
         details: list[str] = []
         if change.kind == "renamed" and change.before:
@@ -235,17 +261,27 @@ class _Teller:
             warning = "is replaced" if change.replacement == "yes" else "may be replaced"
         details += list(change.because)
         names = ((resource.path, resource.logical_id),)
-        return Item(change.kind, WORDS[change.kind], words, tuple(details), warning, change.code, names, heavy=True)
+        return Item(
+            change.kind,
+            WORDS[change.kind],
+            words,
+            tuple(details),
+            warning,
+            change.code,
+            names,
+            heavy=True,
+            service=service_of(resource.type),
+        )
 
     def _property(self, change: ResourceChange, one: PropertyChange) -> str:
         path = one.path.removeprefix("Properties.")
         old = self.aligned.names.reference(change.resource.stack)
         new = self.new.names.reference(change.resource.stack)
         if one.before is None:
-            return f"+ {path}: {text(one.after, new)}"
+            return f"+ {path}: {brief(one.after, new)}"
         if one.after is None:
-            return f"- {path}: {text(one.before, old)}"
-        return f"~ {path}: {text(one.before, old)} -> {text(one.after, new)}"
+            return f"- {path}: {brief(one.before, old)}"
+        return f"~ {path}: {brief(one.before, old)} -> {brief(one.after, new)}"
 
     def replacements(self) -> Section:
         items = []
@@ -261,21 +297,30 @@ class _Teller:
     # Facts
 
     def facts(self, id_: str, title: str, topics: tuple[Topic, ...]) -> Section:
-        listed = self.comparison.about(*topics, helper=False)
         order: tuple[Kind, ...] = ("added", "changed", "removed")
-        groups = [Group("", tuple(self._fact(change) for change in listed if change.kind == kind)) for kind in order]
-        return Section(id_, title, tuple(group for group in groups if group.items))
+        listed = sorted(self.comparison.about(*topics, helper=False), key=lambda change: order.index(change.kind))
+        groups: dict[str, list[Item]] = {}
+        for change in listed:
+            groups.setdefault(change.fact.heading, []).append(self._fact(change, change.fact.heading))
+        return Section(id_, title, tuple(Group(heading, tuple(items)) for heading, items in groups.items()))
 
-    def _fact(self, change: FactChange) -> Item:
+    def _fact(self, change: FactChange, heading: str = "") -> Item:
         fact = change.fact
+        short = fact.text.removeprefix(heading).lstrip(" ,:")
         details = [fact.detail] if fact.detail else []
         if change.kind == "changed" and change.before:
             details.insert(0, f"before: {change.before.value or change.before.text}")
             if change.before.value == fact.value:
                 details[0] = "only its description or export changed"
-        heavy = fact.warning is not None
         return Item(
-            change.kind, FACT_WORDS[change.kind], fact.text, tuple(details), fact.warning, change.code, heavy=heavy
+            change.kind,
+            FACT_WORDS[change.kind],
+            short,
+            tuple(details),
+            fact.warning,
+            change.code,
+            heavy=fact.warning is not None,
+            whole=fact.text,
         )
 
     def cost(self) -> Section:
@@ -290,7 +335,7 @@ class _Teller:
 
     def _section(self, change: SectionChange) -> Item:
         where = f"{change.section} {change.name}".strip()
-        parts = [text(value) for value in (change.before, change.after) if value is not None]
+        parts = [brief(value) for value in (change.before, change.after) if value is not None]
         return Item(change.kind, WORDS[change.kind], f"{where}: {' -> '.join(parts)}")
 
     def helpers(self) -> Section:
@@ -312,13 +357,6 @@ class _Teller:
                 words = f"{noun_of(resource.type)} {resource.path}"
                 names = ((resource.path, resource.logical_id),)
                 yield Item(change.kind, WORDS[change.kind], words, (), None, change.code, names)
-
-
-def _below(change: ResourceChange) -> str:
-    """The path below the component; the component itself for its only resource."""
-    resource = change.resource
-    _, _, below = resource.path.partition("/")
-    return below or resource.path
 
 
 def _plumbing(type_: str) -> bool:

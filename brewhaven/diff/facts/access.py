@@ -67,6 +67,7 @@ def _sentences(group: tuple[Any, ...], targets: dict[str, list[Permission]]) -> 
             detail=_detail(first, actions, firsts),
             warning=_warning(first, actions),
             helper=first.helper,
+            heading=_heading(first.who),
         )
 
 
@@ -80,6 +81,10 @@ def _text(first: Permission, actions: set[str], where: str) -> str:
     if first.scope == "boundary":
         return sentence(f"{first.who} lets through at most: {done}{limit}")
     return sentence(f"{first.who} may {done}{limit}")
+
+
+def _heading(who: str) -> str:
+    return who[:1].upper() + who[1:].rstrip(",")
 
 
 def _detail(first: Permission, actions: frozenset[str], firsts: list[Permission]) -> str:
@@ -144,6 +149,7 @@ def _managed(side: Side, identity: Resource) -> Iterator[Fact]:
             detail=side.say(identity.stack, value),
             warning="everything in the account" if name == "AdministratorAccess" else None,
             helper=is_helper(identity),
+            heading=_heading(side.principal(identity)),
         )
 
 
@@ -163,4 +169,5 @@ def _boundary_of(side: Side, identity: Resource) -> Iterator[Fact]:
         detail=f"PermissionsBoundary {side.say(identity.stack, value)}",
         helper=is_helper(identity),
         value=name,
+        heading=_heading(who),
     )

@@ -171,12 +171,12 @@ def _where(where: str) -> str:
     return "anything on the internet" if where in EVERYWHERE else f"the addresses {where}"
 
 
-def exposures(side: Side, resource: Resource) -> Iterator[tuple[str, str, str | None]]:  # noqa: PLR0912
+def exposures(side: Side, resource: Resource) -> Iterator[tuple[str, str, str | None]]:  # noqa: PLR0912, PLR0915
     """What faces the internet about one resource: what makes it the same on both sides, the words, a warning."""
     properties, name = resource.properties, side.name(resource)
     match resource.type:
         case "AWS::EC2::InternetGateway":
-            yield "gateway", f"the network {side.names.bare(resource)} has a way to the internet", None
+            yield "gateway", f"there is a way to the internet: {name}", None
         case "AWS::EC2::NatGateway":
             yield "nat", f"private subnets reach the internet through {name}", None
         case "AWS::EC2::Subnet":
@@ -189,7 +189,8 @@ def exposures(side: Side, resource: Resource) -> Iterator[tuple[str, str, str | 
                 yield "route", f"{_subnet_of(side, resource)} has a route to the internet", None
         case "AWS::EC2::VPCEndpoint":
             service = side.say(resource.stack, properties.get("ServiceName")).rpartition(".")[2]
-            words = f"traffic to {'S3' if service == 's3' else service} stays inside AWS, through {name}"
+            known = {"s3": "S3", "dynamodb": "DynamoDB"}
+            words = f"traffic to {known.get(service, service)} stays inside AWS, through {name}"
             yield "endpoint", words, None
         case "AWS::EC2::EIP":
             yield "address", f"{name} is a fixed public address", None

@@ -61,4 +61,5 @@ def _variable(side: Side, resource: Resource, name: str, said: str, raw: str) ->
         about=(resource.key,),
         value=value,
         helper=is_helper(resource),
+        heading=side.name(resource)[:1].upper() + side.name(resource)[1:],
     )

@@ -36,8 +36,9 @@ def _section(section: Section) -> list[str]:
 
 def _item(item: Item) -> list[str]:
     warning = f" **! {plain(item.warning)}**" if item.warning else ""
+    service = f" ({plain(item.service)})" if item.service else ""
     place = f" ({code(item.code[0].place)})" if item.code else ""
-    lines = [f"- **{plain(item.sign)} {item.word}** {plain(item.text)}{warning}{place}"]
+    lines = [f"- **{plain(item.sign)} {item.word}** {plain(item.text)}{service}{warning}{place}"]
     return lines + [f"    - {code(shorten(detail, LONGEST))}" for detail in item.details]
 
 

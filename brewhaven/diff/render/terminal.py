@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
@@ -40,53 +39,45 @@ def _section(section: Section, console: Console, full: bool) -> None:
     console.print()
     console.print(Text(section.title, style="bold underline"))
     if section.lead:
-        console.print(Padding(Text(section.lead, style="dim"), (0, 0, 0, 2)))
+        _print(Text(section.lead, style="dim"), console, 2, 0)
     for group in section.groups:
         if group.title:
-            console.print(Padding(Text(group.title, style="bold"), (0, 0, 0, 2)))
+            _print(Text(group.title, style="bold"), console, 2, 2)
+        place = ""
         for item in group.items:
-            _item(item, console, full, indent=4 if group.title else 2)
+            _item(item, console, full, indent=4 if group.title else 2, known=place, details=section.shows_details)
+            place = item.code[0].place if item.code else place
 
 
-def _item(item: Item, console: Console, full: bool, indent: int) -> None:
+def _item(item: Item, console: Console, full: bool, *, indent: int, known: str = "", details: bool = True) -> None:
     colour = COLOURS[item.kind]
     line = Text(f"{item.sign} ", style=f"bold {colour}")
     line.append(f"{item.word:<8}", style=colour)
-    line.append(item.text if full or len(item.text) < 600 else shorten(item.text, 600))
+    line.append(item.text)
+    if item.service:
+        line.append(f" ({item.service})", style="dim")
     if item.warning:
         line.append(f"  ! {item.warning}", style="bold red")
-    if item.code:
+    if item.code and item.code[0].place != known:
         line.append(f"  {item.code[0].place}", style="dim")
-    console.print(_hanging(line, indent, 10))
+    _print(line, console, indent, 10)
     width = console.width - indent - 14
-    shown = item.details if full else item.details[:DETAILS_SHOWN]
+    wanted = item.details if details or full else ()
+    shown = wanted if full else wanted[:DETAILS_SHOWN]
     for detail in shown:
         words = detail if full else shorten(detail, max(60, 2 * width))
-        console.print(_hanging(Text(words, style="dim"), indent + 10, 2))
-    if len(shown) < len(item.details):
-        rest = len(item.details) - len(shown)
-        console.print(_hanging(Text(f"and {rest} more (--full shows them)", style="dim italic"), indent + 10, 2))
-    if full and item.names:
+        _print(Text(words, style="dim"), console, indent + 10, 2)
+    if len(shown) < len(wanted):
+        rest = len(wanted) - len(shown)
+        _print(Text(f"and {rest} more (--full shows them)", style="dim italic"), console, indent + 10, 2)
+    if full:
         for path, logical_id in item.names:
-            console.print(_hanging(Text(f"{path}  {logical_id}", style="dim"), indent + 10, 2))
+            _print(Text(f"{path}  {logical_id}", style="dim"), console, indent + 10, 2)
 
 
-def _hanging(text: Text, indent: int, hang: int) -> Padding:
-    """Wrapped lines begin below the words, not below the sign."""
-    return Padding(_Hanging(text, hang), (0, 0, 0, indent))
-
-
-class _Hanging:
-    """Text whose further lines are indented."""
-
-    def __init__(self, text: Text, hang: int) -> None:
-        self._text = text
-        self._hang = hang
-
-    def __rich_console__(self, console, options):  # type: ignore[no-untyped-def]
-        lines = self._text.wrap(console, max(20, options.max_width - self._hang))
-        for place, line in enumerate(lines):
-            if place:
-                line.pad_left(self._hang)
-            line.end = "\n"
-            yield line
+def _print(text: Text, console: Console, indent: int, hang: int) -> None:
+    """Wrap by hand: further lines begin below the words, not below the sign, and no line ends in blanks."""
+    for place, line in enumerate(text.wrap(console, max(24, console.width - indent - hang))):
+        line.rstrip()
+        line.pad_left(indent + (hang if place else 0))
+        console.print(line, soft_wrap=True)
