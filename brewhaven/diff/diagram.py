@@ -129,7 +129,8 @@ def _resource_states(
 def _rows(resources: list[Resource], states: dict[object, State]) -> list[tuple[State, str]]:
     """The resources worth a row, those that changed first, equal ones counted."""
     worth = [item for item in resources if item.type in NOUNS and item.type not in _QUIET]
-    worth = worth or [item for item in resources if item.type in NOUNS] or resources
+    if all(item.type.startswith("AWS::IAM::") for item in worth):  # a component that is about access alone
+        worth = [item for item in resources if item.type in NOUNS and item.type != "AWS::IAM::Policy"] or resources
     counted: Counter[tuple[State, str]] = Counter()
     for item in worth:
         counted[states[item.key], _kind(item.type)] += 1
@@ -280,7 +281,7 @@ def _place_tall(diagram: Diagram) -> tuple[float, float]:
         node.x, node.y = 2, y
         y += node.height + 18
     lanes = max(1, len(diagram.arrows))
-    return _WIDTH + 2 + 20 + min(104, lanes * 14) + 14, y
+    return _WIDTH + 2 + 20 + min(104, lanes * 14) + 24, y
 
 
 def _tall_curve(diagram: Diagram, arrow: Arrow) -> tuple[str, list[Point]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from brewhaven.diff import diagram
-from brewhaven.diff.model import Comparison
+from brewhaven.diff.model import CodeLine, Comparison
 from brewhaven.diff.render import markup
 from brewhaven.diff.story import Group, Item, Section, Story
 
@@ -79,13 +79,19 @@ def _section(section: Section) -> str:
 
 def _group(group: Group) -> str:
     title = f"<h3>{escape(group.title)}</h3>" if group.title else ""
-    return f'{title}<ul class="items">{"".join(_item(item) for item in group.items)}</ul>'
+    known: CodeLine | None = None
+    rows = []
+    for item in group.items:
+        rows.append(_item(item, known))
+        known = item.code[0] if item.code else known
+    return f'{title}<ul class="items">{"".join(rows)}</ul>'
 
 
-def _item(item: Item) -> str:
+def _item(item: Item, known: CodeLine | None = None) -> str:
+    """An item; code that stands above it already is not shown again."""
     details = "".join(markup.detail(words) for words in item.details)
     names = "".join(f"<li><code>{escape(path)}</code> <small>{escape(id_)}</small></li>" for path, id_ in item.names)
-    code = "".join(markup.code(line) for line in item.code[:1])
+    code = "".join(markup.code(line) for line in item.code[:1] if line != known)
     place = f'<small class="place">{escape(item.code[0].place)}</small>' if item.code else ""
     service = f' <small class="service">{escape(item.service)}</small>' if item.service else ""
     head = f'{markup.sign(item)}<span class="said">{escape(item.text)}{service}{markup.warning(item)}</span>'
