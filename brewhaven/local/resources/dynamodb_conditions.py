@@ -22,7 +22,6 @@ _WORDS = frozenset(
         "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size",
     )
 )  # fmt: skip
-)
 
 
 def _partition_key(table_name: Any, index_name: Any) -> str | None:
