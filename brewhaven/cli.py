@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 something of the course is left aft
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -75,8 +76,8 @@ def up(
 
     settings = _settings()
     place = course.find(phase)
-    deployed = up_module.up(settings, Request(place))
-    report.deployment(place, deployed, json=json)
+    deployed, accounts = up_module.up(settings, Request(place))
+    report.deployment(place, deployed, accounts=[asdict(account) for account in accounts], json=json)
 
 
 @app.command(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brewhaven import console, deploy, target
+from brewhaven import console, demo_accounts, deploy, target
+from brewhaven.demo_accounts import DemoAccount
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
@@ -16,8 +17,8 @@ def start_local_cloud(settings: CloudSettings) -> None:
         step.result(f"{HOST}:{settings.port}" if started else "ran already")
 
 
-def up(settings: CloudSettings, request: Request) -> Deployed:
-    """Start the local cloud, bootstrap it, deploy, and wait for the shop.
+def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[DemoAccount]]:
+    """Start the local cloud, bootstrap it, deploy, wait for the shop, and make its demo accounts.
 
     Raises:
         UsageError: AWS is the chosen cloud: `up` never touches an account.
@@ -30,4 +31,5 @@ def up(settings: CloudSettings, request: Request) -> Deployed:
     start_local_cloud(settings)
     cloud = target.local(settings)
     deploy.ensure_bootstrap(settings, cloud)
-    return deploy.deploy(settings, cloud, request)
+    deployed = deploy.deploy(settings, cloud, request)
+    return deployed, demo_accounts.ensure(settings, cloud, deployed.outputs)
