@@ -123,7 +123,7 @@ def deploy(
     "[bold]brewhaven destroy[/bold] everything"
 )
 def destroy(
-    phase: Annotated[int, typer.Argument(metavar="[N]", help="This phase and all later ones; without it, all.")] = 1,
+    phase: Annotated[int, typer.Argument(metavar="N", help="This phase and all later ones; without it, all.")] = 1,
     student: Student = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on AWS.")] = False,
     json: Json = False,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,10 +31,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found of the course, and what could not be looked at with the reason."""
+    """What was found of the course.
+
+    Attributes:
+        unseen: Kinds of things that could not be looked at, with the reason.
+        absent: Kinds of things that this cloud does not know, so that none can be there.
+    """
 
     items: tuple[Item, ...]
-    unseen: dict[str, str]
+    unseen: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -61,12 +67,13 @@ class Ownership:
         students: Iterable[str] = (),
     ) -> None:
         self._ids = {physical_id for physical_id in recorded_ids if not _is_generic(physical_id)}
-        prefix = f"{student}-" if student else ""
-        # CloudFormation shortens a stack's name in the names it derives, so the number of the phase is what counts.
-        stems = {re.match(r"(.*?BrewHaven-Phase\d+)", stack_id) for stack_id in stack_ids}
-        patterns = [re.escape(stem[1]) + r"\b" for stem in stems if stem]
+        prefix = f"{re.escape(student)}-?" if student else ""
+        # CloudFormation shortens the stack's name in names it derives, and the CDK leaves hyphens out of some:
+        # the number of the phase is what can be relied on.
+        numbers = {match[1] for stack_id in stack_ids if (match := re.search(r"BrewHaven-Phase(\d+)", stack_id))}
+        patterns = [rf"{prefix}brew-?haven-?phase{number}(?!\d)" for number in sorted(numbers)]
         if whole_course:
-            patterns.append(rf"{re.escape(prefix)}brew-?haven")
+            patterns.append(rf"{prefix}brew-?haven")
         others = "|".join(re.escape(other) for other in students)
         ours = (
             rf"brew-haven/{re.escape(student)}/"
@@ -77,7 +84,6 @@ class Ownership:
         )
         self._name = re.compile(rf"(?:^|/)(?:{'|'.join(patterns)})", re.IGNORECASE) if patterns else None
         self._path = re.compile(rf"^/{ours}") if whole_course else None
-        self._student = student
 
     def covers(self, item: Item) -> bool:
         names = (item.id, *item.names)
@@ -102,15 +108,18 @@ def take(client: Client, ownership: Ownership) -> Findings:
     """Look everywhere; a service that cannot be asked is reported and not passed over."""
     found: list[Item] = []
     unseen: dict[str, str] = {}
+    absent: list[str] = []
     for kind, look in LOOKS.items():
         try:
             found += [item for item in look(client, kind) if ownership.covers(item)]
         except ClientError as error:
-            if not _is_no_such_service(error):
+            if _is_no_such_service(error):
+                absent.append(kind)
+            else:
                 unseen[kind] = error.response["Error"].get("Message") or str(error)
         except BotoCoreError as error:
             unseen[kind] = str(error)
-    return Findings(tuple(dict.fromkeys(found)), unseen)
+    return Findings(tuple(dict.fromkeys(found)), unseen, tuple(absent))
 
 
 def of_target(cloud: Target, ownership: Ownership) -> Findings:
@@ -153,11 +162,6 @@ def _listed(service: str, operation: str, key: str, id_: str | None, *names: str
                 yield Item(kind, thing[id_], tuple(str(thing[name]) for name in names if thing.get(name)))
 
     return look
-
-
-def _buckets(client: Client, kind: str) -> Iterator[Item]:
-    for bucket in client("s3").list_buckets()["Buckets"]:
-        yield Item(kind, bucket["Name"])
 
 
 def _instances(client: Client, kind: str) -> Iterator[Item]:
@@ -261,7 +265,7 @@ def _stacks(client: Client, kind: str) -> Iterator[Item]:
 LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     "CloudFormation stack": _stacks,
     "DynamoDB table": _listed("dynamodb", "list_tables", "TableNames", None),
-    "S3 bucket": _buckets,
+    "S3 bucket": _listed("s3", "list_buckets", "Buckets", "Name"),
     "CloudWatch log group": _listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "CloudWatch alarm": _listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     "IAM role": _listed("iam", "list_roles", "Roles", "RoleName"),
