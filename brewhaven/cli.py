@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from brewhaven import console
+from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -245,6 +246,9 @@ def local_logs(
         print(line)
     if not tail:
         console.warn(f"There is no log yet ({settings.log_file}).")
+
+
+app.command(epilog="Example: [bold]brewhaven diff 1.3 1.4 --present[/bold]")(diff)
 
 
 def main() -> Any:
