@@ -127,8 +127,8 @@ class ServiceMonitor:
 
         logger.warning("Task %s is replaced: %s", arn.rsplit("/", 1)[-1], reason)
         if ecs._mark_task_stopped(arn, task, reason, _STARTED_BY_SCHEDULER):
-            ecs._record_service_task_failure(task)
             ecs._cleanup_task_resources(task, self._engine)
+            ecs._record_service_task_failure(task)
 
     # Health checks of the task definition.
     def _check_containers(self, task: Record) -> None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.security_groups import Peer
 from brewhaven.local.settings import HOST
 
@@ -204,7 +204,7 @@ class TargetHealth:
             headers = {"Host": f"{ip}:{port}", "User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
             connection.request("GET", group["HealthCheckPath"], headers=headers)
             code = connection.getresponse().status
-        except Unreachable as error:
+        except UnreachableError as error:
             reason = "Target.Timeout" if error.errno == errno.ETIMEDOUT else "Target.FailedHealthChecks"
             return reason, f"{_WORDS[reason]} ({error.strerror})"
         except TimeoutError:
