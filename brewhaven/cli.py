@@ -5,14 +5,12 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 something of the course is left aft
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from brewhaven import console
-from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -78,7 +76,7 @@ def up(
     settings = _settings()
     place = course.find(phase)
     deployed, accounts = up_module.up(settings, Request(place))
-    report.deployment(place, deployed, accounts=[asdict(account) for account in accounts], json=json)
+    report.deployment(place, deployed, accounts=accounts, json=json)
 
 
 @app.command(
@@ -246,9 +244,6 @@ def local_logs(
         print(line)
     if not tail:
         console.warn(f"There is no log yet ({settings.log_file}).")
-
-
-app.command(epilog="Example: [bold]brewhaven diff 1.3 1.4 --present[/bold]")(diff)
 
 
 def main() -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from brewhaven import console, demo_accounts, deploy, target
-from brewhaven.demo_accounts import DemoAccount
+from brewhaven import accounts, console, deploy, target
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
@@ -17,8 +16,8 @@ def start_local_cloud(settings: CloudSettings) -> None:
         step.result(f"{HOST}:{settings.port}" if started else "ran already")
 
 
-def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[DemoAccount]]:
-    """Start the local cloud, bootstrap it, deploy, wait for the shop, and make its demo accounts.
+def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[dict[str, str]]]:
+    """Start the local cloud, bootstrap it, deploy, wait for the shop, and return it with its demo accounts.
 
     Raises:
         UsageError: AWS is the chosen cloud: `up` never touches an account.
@@ -32,4 +31,4 @@ def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[DemoAc
     cloud = target.local(settings)
     deploy.ensure_bootstrap(settings, cloud)
     deployed = deploy.deploy(settings, cloud, request)
-    return deployed, demo_accounts.ensure(settings, cloud, deployed.outputs)
+    return deployed, accounts.demo_accounts(settings, cloud, request.stack_ids[0], deployed)
