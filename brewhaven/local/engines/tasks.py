@@ -126,7 +126,9 @@ def _check_image(start: Start, name: str) -> None:
     for action in ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"):
         words = _refused_words(start, action, repository)
         if words:
-            raise ImageRefusedError(f"pull image manifest has been retried 1 time(s): failed to resolve ref {name}: {words}")
+            raise ImageRefusedError(
+                f"pull image manifest has been retried 1 time(s): failed to resolve ref {name}: {words}"
+            )
 
 
 def _check_secrets(start: Start, wanted: list[dict[str, str]]) -> None:
