@@ -75,8 +75,8 @@ def up(
 
     settings = _settings()
     place = course.find(phase)
-    deployed = up_module.up(settings, Request(place))
-    report.deployment(place, deployed, json=json)
+    deployed, accounts = up_module.up(settings, Request(place))
+    report.deployment(place, deployed, accounts=accounts, json=json)
 
 
 @app.command(

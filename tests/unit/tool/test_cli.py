@@ -108,7 +108,7 @@ def test_up_prints_the_address_and_the_next_step(
     brewhaven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployed = Deployed({"ShopUrl": "http://127.0.0.1:8080"}, {"DynamoDB": 1, "ECS": 3}, True, 12.3)
-    monkeypatch.setattr(up_module, "up", lambda *_: deployed)
+    monkeypatch.setattr(up_module, "up", lambda *_: (deployed, []))
     result = brewhaven("up")
     assert result.exit_code == 0
     assert "The shop is open: http://127.0.0.1:8080" in result.stdout
@@ -118,7 +118,7 @@ def test_up_prints_the_address_and_the_next_step(
 
 def test_up_json_is_json_and_nothing_else(brewhaven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     deployed = Deployed({"ShopUrl": "http://127.0.0.1:8080"}, {"DynamoDB": 1}, False, 3.21)
-    monkeypatch.setattr(up_module, "up", lambda *_: deployed)
+    monkeypatch.setattr(up_module, "up", lambda *_: (deployed, []))
     answer = json.loads(brewhaven("up", "--json").stdout)
     assert (answer["shop_url"], answer["changed"], answer["seconds"]) == ("http://127.0.0.1:8080", False, 3.2)
 

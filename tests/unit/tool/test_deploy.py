@@ -211,4 +211,4 @@ def test_a_shop_that_stays_unready_is_quoted(shop: tuple[str, list[str]]) -> Non
 def test_a_shop_that_nobody_serves_is_an_error_with_a_remedy() -> None:
     with pytest.raises(BrewHavenError, match="was not ready") as error:
         deploy.wait_until_ready("http://127.0.0.1:9", seconds=0)
-    assert "aws logs tail" in (error.value.remedy or "")
+    assert "aws logs filter-log-events" in (error.value.remedy or "")
