@@ -17,5 +17,5 @@ def test_a_package_file_in_constructs_stops_the_tests_with_one_sentence(tmp_path
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "tests"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 2
+    assert done.returncode != 0
     assert "constructs/__init__.py hides the package `constructs`" in done.stdout + done.stderr
