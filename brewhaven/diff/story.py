@@ -6,7 +6,7 @@ The renderers decide how an item looks; what it says is decided here, once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from brewhaven.diff.facts import billing
 from brewhaven.diff.facts.side import Side
@@ -26,7 +26,7 @@ from brewhaven.diff.prices import SOURCE, month
 from brewhaven.diff.values import brief
 
 WORDS: dict[Kind, str] = {"added": "added", "removed": "removed", "changed": "changed", "renamed": "renamed"}
-FACT_WORDS: dict[Kind, str] = {"added": "gained", "removed": "lost", "changed": "changed", "renamed": "changed"}
+FACT_WORDS: dict[Kind, str] = {"added": "gained", "removed": "lost", "changed": "changed", "renamed": "follows"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Section:
     @property
     def shows_details(self) -> bool:
         """Whether an item's details belong to what is said, or only prove it (the exact words of a policy)."""
-        return self.id in {"resources", "replaced", "environment", "outputs", "cost", "paths", "helpers"}
+        return self.id in {"resources", "replaced", "environment", "outputs", "cost", "paths", "helpers", "follows"}
 
     @property
     def items(self) -> Iterator[Item]:
@@ -122,6 +122,7 @@ def tell(comparison: Comparison) -> Story:
         teller.facts("environment", "Environment of the code", ("environment",)),
         teller.facts("outputs", "Outputs", ("output",)),
         teller.cost(),
+        teller.following(),
         teller.sections(),
         teller.helpers(),
     ]
@@ -149,6 +150,9 @@ class _Teller:
             return
         kinds: tuple[Kind, ...] = ("added", "changed", "renamed", "removed")
         counted = [f"{number} {WORDS[kind]}" for kind in kinds if (number := comparison.count(kind))]
+        following = sum(change.follows for change in comparison.resources)
+        if following:
+            counted.append(f"{following} follow{'s' * (following == 1)} a rename")
         yield f"Resources: {', '.join(counted) or 'none added, changed or removed'}."
         replaced = [change for change in comparison.replaced if change.replacement == "yes"]
         maybe = len(comparison.replaced) - len(replaced)
@@ -179,7 +183,7 @@ class _Teller:
             if item:
                 yield item
         for fact in self.comparison.facts:
-            if fact.kind != "removed" and fact.fact.warning:
+            if fact.kind in {"added", "changed"} and fact.fact.warning:
                 yield Item(
                     fact.kind, FACT_WORDS[fact.kind], fact.fact.text, (), fact.fact.warning, fact.code, heavy=True
                 )
@@ -210,7 +214,7 @@ class _Teller:
         groups: dict[tuple[str, str], list[ResourceChange]] = {}
         many = len({change.resource.stack for change in self.comparison.resources}) > 1
         for change in self.comparison.resources:
-            if not change.helper:
+            if not (change.helper or change.follows):
                 groups.setdefault((change.resource.stack if many else "", change.resource.component), []).append(change)
         found = [
             Group(f"{component} (in {stack})" if stack else component, tuple(self._lines(changes)))
@@ -298,7 +302,8 @@ class _Teller:
 
     def facts(self, id_: str, title: str, topics: tuple[Topic, ...]) -> Section:
         order: tuple[Kind, ...] = ("added", "changed", "removed")
-        listed = sorted(self.comparison.about(*topics, helper=False), key=lambda change: order.index(change.kind))
+        found = (change for change in self.comparison.about(*topics, helper=False) if change.kind in order)
+        listed = sorted(found, key=lambda change: order.index(change.kind))
         groups: dict[str, list[Item]] = {}
         for change in listed:
             groups.setdefault(change.fact.heading, []).append(self._fact(change, change.fact.heading))
@@ -322,6 +327,21 @@ class _Teller:
             heavy=fact.warning is not None,
             whole=fact.text,
         )
+
+    def following(self) -> Section:
+        """What says the same as before, of things that have another logical id now."""
+        items = [
+            replace(self._line(change), kind="renamed", word=FACT_WORDS["renamed"])
+            for change in self.comparison.resources
+            if change.follows and not change.helper
+        ]
+        items += [
+            replace(self._fact(change), details=(), warning=None)
+            for change in self.comparison.facts
+            if change.kind == "renamed" and not change.fact.helper
+        ]
+        lead = "These say the same as before, of what has another logical id now."
+        return Section("follows", "What follows the renames", (Group("", tuple(items)),), lead)
 
     def cost(self) -> Section:
         section = self.facts("cost", "What bills by the hour", ("cost",))
