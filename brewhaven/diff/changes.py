@@ -108,7 +108,7 @@ def _changed(written: Resource, before: Resource, after: Resource) -> ResourceCh
     if not (changes or renamed):
         return None
     worst = _worst(change.replacement for change in changes)
-    because = tuple(_reason(after.type, change) for change in changes if change.replacement != "no")
+    because = tuple(dict.fromkeys(_reason(after.type, one) for one in changes if one.replacement != "no"))
     if renamed:
         worst = "yes"
         because = ("its logical id changed, and CloudFormation knows a resource by that alone", *because)
@@ -150,7 +150,7 @@ def _plain(resource: Resource, name: str) -> Any:
 
 
 def _reason(type_: str, change: PropertyChange) -> str:
-    path = change.path.removeprefix("Properties.")
+    path = change.path.removeprefix("Properties.").partition("[")[0]
     note = schemas.note(type_, path)
     if change.replacement == "yes":
         return f"{path} cannot be changed in place"

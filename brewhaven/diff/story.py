@@ -204,9 +204,8 @@ class _Teller:
             words = f"{name} is replaced by a new, empty one: {holds} {_fate_words(change)}"
         else:
             words = f"{name} may be replaced: then {holds} {_fate_words(change)}"
-        reasons = tuple(sentence(reason) for reason in change.because)
         warning = "data is lost" if change.fate == "deleted" else f"the old one is {change.fate}"
-        return Item(change.kind, WORDS[change.kind], sentence(words), reasons, warning, change.code, heavy=True)
+        return Item(change.kind, WORDS[change.kind], sentence(words), (), warning, change.code, heavy=True)
 
     # Resources
 
@@ -245,7 +244,7 @@ class _Teller:
                 members[0].code,
                 names,
                 heavy=not _plumbing(type_),
-                service=service_of(type_),
+                service=_service(type_),
             )
 
     def _below(self, change: ResourceChange) -> str:
@@ -263,7 +262,8 @@ class _Teller:
         warning = None
         if change.replacement != "no":
             warning = "is replaced" if change.replacement == "yes" else "may be replaced"
-        details += list(change.because)
+        else:
+            details += change.because
         names = ((resource.path, resource.logical_id),)
         return Item(
             change.kind,
@@ -274,12 +274,14 @@ class _Teller:
             change.code,
             names,
             heavy=True,
-            service=service_of(resource.type),
+            service=_service(resource.type),
         )
 
     def _property(self, change: ResourceChange, one: PropertyChange) -> str:
         path = one.path.removeprefix("Properties.")
         old = self.aligned.names.reference(change.resource.stack)
+        if one.follows and change.before:
+            old = self.old.names.reference(change.before.stack)
         new = self.new.names.reference(change.resource.stack)
         if one.before is None:
             return f"+ {path}: {brief(one.after, new)}"
@@ -381,6 +383,11 @@ class _Teller:
 
 def _plumbing(type_: str) -> bool:
     return type_ not in NOUNS or type_ in {"AWS::IAM::Policy", "AWS::Lambda::Version", "AWS::IAM::InstanceProfile"}
+
+
+def _service(type_: str) -> str:
+    """The service to name beside a resource; a custom resource is of none."""
+    return "" if type_.startswith("Custom::") else service_of(type_)
 
 
 def _plural(noun: str) -> str:

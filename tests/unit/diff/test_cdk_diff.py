@@ -40,7 +40,7 @@ class Shown:
 
     @property
     def actions(self) -> set[str]:
-        """Actions that somebody gains or loses: a statement that shrinks is shown as a whole lost and a whole gained."""
+        """Actions that somebody gains or loses; a statement that shrinks is shown as one lost and one gained."""
         return {action for *_, action in self.gained ^ self.lost}
 
 
