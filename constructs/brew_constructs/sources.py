@@ -1,0 +1,15 @@
+"""Where the code lives that constructs package: they point at it by path and never import it."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LAMBDA_SRC = ROOT / "lambda_src"
+STOREFRONT = ROOT / "storefront"
+MENU_FILE = STOREFRONT / "menu" / "menu.json"
+MENU_PICTURES = STOREFRONT / "menu" / "pictures"
+
+NOT_CODE = ("**/__pycache__", "**/*.pyc", "**/.DS_Store")
+"""What no asset contains, in the syntax of .gitignore."""
+
+NOT_SHOP_CODE = (*NOT_CODE, "menu/pictures", "menu/*.py", "menu/README.md")
+"""What the shop does not need to run: a new picture goes to the bucket and restarts nothing."""

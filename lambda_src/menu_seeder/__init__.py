@@ -1,0 +1,1 @@
+"""Puts the menu into the catalog table when it is deployed."""
