@@ -38,6 +38,9 @@ class Registry:
     Attributes:
         handlers: CloudFormation type -> handler.
         recorded: Types whose properties are kept and answered but which do nothing, with the sentence that says so.
+        replacing: Type -> properties whose change makes CloudFormation create a new resource ("Update requires:
+            Replacement" in the type's reference).
+        tagged: Type -> its tag property, so that the stack's tags reach the resource.
         corrections: Functions that correct the emulator in place, applied once before the server starts.
         on_start: Called after persisted state is loaded (open doors, start processes).
         on_reset: Called after all state was wiped.
@@ -46,6 +49,8 @@ class Registry:
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
+    replacing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tagged: dict[str, str] = field(default_factory=dict)
     corrections: list[Callable[[], None]] = field(default_factory=list)
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
@@ -55,16 +60,24 @@ class Registry:
 REGISTRY = Registry()
 
 
-def resource(cfn_type: str, *, recorded: str | None = None) -> Callable[[type[Handler]], type[Handler]]:
+def resource(
+    cfn_type: str, *, recorded: str | None = None, replaced_by: tuple[str, ...] = (), tags: str | None = None
+) -> Callable[[type[Handler]], type[Handler]]:
     """Declare the handler class of a CloudFormation type.
 
     Args:
         cfn_type: For example ``AWS::EC2::SecurityGroupIngress``.
         recorded: The sentence that tells a student what is not emulated, where the type is only recorded.
+        replaced_by: Properties whose change replaces the resource; the engine then creates a new one and deletes the
+            old one after the update, as CloudFormation does. ``update`` is not called for them.
+        tags: Name of the tag property (a list of ``{Key, Value}``), if the type has one.
     """
 
     def declare(handler: type[Handler]) -> type[Handler]:
         REGISTRY.handlers[cfn_type] = handler()
+        REGISTRY.replacing[cfn_type] = replaced_by
+        if tags:
+            REGISTRY.tagged[cfn_type] = tags
         if recorded:
             REGISTRY.recorded[cfn_type] = recorded
         return handler
@@ -109,4 +122,7 @@ def load_extensions() -> Registry:
             "update": handler.update,
             "delete": handler.delete,
         }
+        provisioners._REPLACING_PROPERTIES[cfn_type] = REGISTRY.replacing[cfn_type]
+        if cfn_type in REGISTRY.tagged:
+            provisioners._STACK_TAG_PROPERTY[cfn_type] = (REGISTRY.tagged[cfn_type], "list")
     return REGISTRY
