@@ -1,0 +1,72 @@
+"""The application: routes, pages, and what runs beside them."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
+
+from shop import contract
+from shop.routes import board, cart, manager, menu, orders, problems, session, site
+from shop.services import Services
+from shop.web import Pages, Surroundings
+
+logger = logging.getLogger(__name__)
+
+THREADS = 32
+PAGES = Path(__file__).resolve().parent.parent / "web"
+
+
+def create_app(services: Services | None, *, pages: Path = PAGES) -> FastAPI:
+    """The shop as an ASGI application.
+
+    Without `services` it can only describe itself: that is how the contract is written.
+    """
+    app = FastAPI(
+        title="Brew Haven",
+        lifespan=_lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]
+    for module in (site, menu, session, cart, orders, board, manager):
+        app.include_router(module.router)
+    problems.install(app)
+    if pages.is_dir():
+        app.mount("/", Pages(directory=pages, html=True), name="pages")
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
+    app.add_middleware(Surroundings, media_origins=lambda: services.pictures.origins() if services else ())
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    chores = [
+        asyncio.create_task(_every(30, services.switches.refresh)),
+        asyncio.create_task(_every(60, services.cancel_lapsed)),
+    ]
+    yield
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
+
+
+async def _every(seconds: float, chore: Callable[[], object]) -> None:
+    """Do a chore again and again; a failure is logged and the next turn tries anew."""
+    while True:
+        try:
+            await run_in_threadpool(chore)
+        except Exception:
+            logger.warning("a chore failed; it is tried again in %s s", seconds, exc_info=True)
+        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311  (so that tasks do not all ask at once)
