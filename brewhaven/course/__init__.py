@@ -6,7 +6,18 @@ particular phase teaches; ``docs/writing-a-phase.md`` tells how to write one.
 
 from brewhaven.course.catalogue import Course, Lesson, Phase, Place, load
 
-__all__ = ["Course", "Lesson", "Phase", "Place", "available_phases", "find", "load", "phases", "stack_ids"]
+__all__ = [
+    "Course",
+    "Lesson",
+    "Phase",
+    "Place",
+    "available_phases",
+    "find",
+    "load",
+    "phase_numbered",
+    "phases",
+    "stack_ids",
+]
 
 
 def phases() -> tuple[Phase, ...]:
@@ -22,6 +33,11 @@ def available_phases() -> tuple[Phase, ...]:
 def find(text: str) -> Place:
     """Return what a student means by ``2`` or ``1.3``; see :meth:`Course.find`."""
     return load().find(text)
+
+
+def phase_numbered(number: int) -> Phase:
+    """The phase with this number; see :meth:`Course.phase`."""
+    return load().phase(number)
 
 
 def stack_ids(through: Phase, student: str | None = None) -> list[str]:

@@ -151,7 +151,9 @@ class Course:
             UsageError: It is no phase or lesson of the course, or one that is still coming.
         """
         if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", text):
-            raise UsageError(f"{text!r} is neither a phase nor a lesson.", "Give a number like 1, or a lesson like 1.3.")
+            raise UsageError(
+                f"{text!r} is neither a phase nor a lesson.", "Give a number like 1, or a lesson like 1.3."
+            )
         phase = self.phase(text.partition(".")[0])
         if not phase.is_available:
             available = tuple(other for other in self.phases if other.is_available)

@@ -38,7 +38,7 @@ OnTemplate = Callable[[Template], str]
 OnCloud = Callable[[Deployment], str]
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818  (what a check raises is a finding, not a mistake of the program)
     """A check found something wrong.
 
     Args:

@@ -90,7 +90,9 @@ class Deployment:
                 if "does not exist" not in str(error):
                     raise
                 number = stack.partition("-Phase")[2][:1]
-                raise NotDeployedError(f"The stack {stack} is not deployed.", f"Run `brewhaven deploy {number}`.") from None
+                raise NotDeployedError(
+                    f"The stack {stack} is not deployed.", f"Run `brewhaven deploy {number}`."
+                ) from None
             status = found[stack]["StackStatus"]
             if not status.endswith("_COMPLETE") or status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
                 raise NotDeployedError(

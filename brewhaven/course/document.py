@@ -23,6 +23,7 @@ from pathlib import Path
 OUTCOME_LANGUAGES = ("text", "json", "console")
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 _HEADING = re.compile(r"^(?P<marks>#{1,4}) +(?P<title>.+?) *$")
+_NUMBER = re.compile(r"^\d+\. +")
 _OUTCOME = re.compile(r"\byou (?:now |still |again )?see\b(?P<refused> (?:it|them) (?:refused|fail)\b)?", re.IGNORECASE)
 _ANSWER = re.compile(r"^- \*\*(?P<letter>[A-H])\.\*\* +(?P<text>.+)$")
 _EXPLANATION = re.compile(r"^- \*\*(?P<letter>[A-H])\*\* is (?P<verdict>right|wrong): +(?P<text>.+)$")
@@ -168,7 +169,7 @@ class Document:
             steps.append(
                 Step(
                     number=len(steps) + 1,
-                    heading=block.heading,
+                    heading=_NUMBER.sub("", block.heading),
                     lead=block.lead,
                     command=block.text,
                     line=block.line,

@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def names(self) -> set[str]:
-        """Spellings by which the word is recognised in a text with certainty: abbreviations and names of several words."""
+        """Spellings that mean the word and nothing else: abbreviations, and names of several words."""
         plain = re.sub(r"\s*\(.*?\)", "", self.word).strip()
         return self.short_forms | ({plain} if " " in plain else set())
 

@@ -119,18 +119,23 @@ def judge(step: Step, outcome: Outcome) -> str | None:
         return f"it did not end within {outcome.seconds:.0f} seconds and was stopped"
     if outcome.ended == "shell":
         return "it ended the shell, so the following steps cannot run"
-    difference = differs(outcome.output, step.expected)
-    if difference:
-        return difference
-    if step.refused and outcome.status == 0:
+    return differs(outcome.output, step.expected) or _status_problem(step, outcome.status)
+
+
+def _status_problem(step: Step, status: int) -> str | None:
+    """The status alone proves nothing; together with the right output it must be the right one."""
+    if step.refused and status == 0:
         return "the lesson says that it is refused or fails, and it ended without an error"
-    if not step.refused and outcome.status != 0:
-        return f"it printed what was expected and yet ended with the error status {outcome.status}"
+    if not step.refused and status != 0:
+        return f"it printed what was expected and yet ended with the error status {status}"
     return None
 
 
 def _result(
-    step: Step, state: Literal["passed", "failed", "elsewhere", "not-run"], outcome: Outcome | None = None, problem: str = ""
+    step: Step,
+    state: Literal["passed", "failed", "elsewhere", "not-run"],
+    outcome: Outcome | None = None,
+    problem: str = "",
 ) -> StepResult:
     return StepResult(
         number=step.number,

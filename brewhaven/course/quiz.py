@@ -61,7 +61,9 @@ def judge_all(document: Document, letters: Sequence[str]) -> list[Judged]:
     return [judge(question, letter) for question, letter in zip(questions, letters, strict=True)]
 
 
-def ask_all(document: Document, ask: Callable[[Question], str], tell: Callable[[Judged | UsageError], None]) -> list[Judged]:
+def ask_all(
+    document: Document, ask: Callable[[Question], str], tell: Callable[[Judged | UsageError], None]
+) -> list[Judged]:
     """Ask question after question until each has got an answer that exists.
 
     Args:

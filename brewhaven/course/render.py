@@ -19,7 +19,12 @@ from brewhaven.course.progress import Progress
 from brewhaven.course.quiz import Judged
 from brewhaven.course.verify import Finding, Report
 
-MARKS = {"passed": "[green]✓[/green]", "failed": "[red]✗[/red]", "elsewhere": "[yellow]→[/yellow]", "not-run": "[dim]·[/dim]"}
+MARKS = {
+    "passed": "[green]✓[/green]",
+    "failed": "[red]✗[/red]",
+    "elsewhere": "[yellow]→[/yellow]",
+    "not-run": "[dim]·[/dim]",
+}
 _FOLDED = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
 _GLOSSARY_LINK = re.compile(r"\[([^\]]+)\]\([^)]*GLOSSARY\.md#[^)]*\)")
 _MOST_OUTPUT_LINES = 40
@@ -68,7 +73,9 @@ def step(item: Step) -> RenderableType:
         Text(f"{item.number}. {item.heading}{only}", style="bold"),
         Markdown(_GLOSSARY_LINK.sub(r"*\1*", item.lead)),
         Syntax(item.command, "bash", theme="ansi_dark", background_color="default"),
-        Panel(Text(item.expected or "(the lesson does not say)"), title="You see", title_align="left", border_style="dim"),
+        Panel(
+            Text(item.expected or "(the lesson does not say)"), title="You see", title_align="left", border_style="dim"
+        ),
         Text(),
     )
 
@@ -118,7 +125,9 @@ def report(found: Report) -> RenderableType:
         seconds = sum(finding.seconds for finding in mine)
         passed = sum(finding.passed for finding in mine)
         title = {"template": "the synthesized stacks", "local": "the local cloud", "aws": "AWS"}[target]
-        parts.append(Text.from_markup(f"[bold]On {title}[/bold]: {passed} of {len(mine)} passed [dim]{seconds:.1f} s[/dim]"))
+        parts.append(
+            Text.from_markup(f"[bold]On {title}[/bold]: {passed} of {len(mine)} passed [dim]{seconds:.1f} s[/dim]")
+        )
         parts += [_finding(finding) for finding in mine]
         parts.append(Text())
     if found.not_on_target:

@@ -66,7 +66,9 @@ class Shell:
         log = self._files / f"{self._count}.log"
         script.write_text(command + "\n", encoding="utf-8")
         start = time.monotonic()
-        status, ended = self._wait(f'source "{script}" >"{log}" 2>&1 </dev/null; echo $? >&"$BREWHAVEN_STATUS"\n', timeout)
+        status, ended = self._wait(
+            f'source "{script}" >"{log}" 2>&1 </dev/null; echo $? >&"$BREWHAVEN_STATUS"\n', timeout
+        )
         output = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         return Outcome(output, status, ended, time.monotonic() - start)
 
@@ -105,7 +107,9 @@ class Shell:
     def __enter__(self) -> Shell:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End bash and whatever its steps left running."""
         self._kill()
         if self._process.stdin:

@@ -92,9 +92,12 @@ def synthesize(context: Mapping[str, str], *, account: str, region: str) -> dict
             assembly = app.synth()
         except Exception as error:
             raise SynthError(
-                f"The stacks do not synthesize: {error}", "`cdk synth` shows the whole error with its place in the code."
+                f"The stacks do not synthesize: {error}",
+                "`cdk synth` shows the whole error with its place in the code.",
             ) from error
         return {
-            artifact.stack_name: Template(artifact.stack_name, json.loads(Path(artifact.template_full_path).read_text()))
+            artifact.stack_name: Template(
+                artifact.stack_name, json.loads(Path(artifact.template_full_path).read_text())
+            )
             for artifact in assembly.stacks
         }

@@ -1,0 +1,258 @@
+"""The command line: parse, call one function, print.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 something of the course is left after `destroy`, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from brewhaven import console
+from brewhaven.course import commands as course_commands
+from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
+from brewhaven.failures import Commands
+from brewhaven.local.settings import CloudSettings
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Brew Haven: a coffee shop on AWS, deployed phase by phase, on this machine or in an account of yours.",
+    epilog="Begin with [bold]brewhaven up[/bold].  Exit codes: 0 done, 1 failed, 2 wrong use, 3 something is left "
+    "after destroy, 130 interrupted.",
+)
+local_app = typer.Typer(no_args_is_help=True, help="The local cloud: start, stop, look, empty.")
+app.add_typer(local_app, name="local")
+app.command()(course_commands.start)
+app.command()(course_commands.lesson)
+app.add_typer(course_commands.lab, name="lab")
+app.command()(course_commands.verify)
+app.command()(course_commands.quiz)
+app.command()(course_commands.doctor)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Student = Annotated[
+    str | None, typer.Option(help="A student's prefix for every name, so that a class can share an account.")
+]
+AllowedCidr = Annotated[
+    str | None,
+    typer.Option(help="Who may reach the shop, for example 203.0.113.7/32. On AWS the default is your own address."),
+]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", "-c", help="A further switch of the app, name=value; may be given several times."),
+]
+
+
+class Cloud(StrEnum):
+    local = "local"
+    aws = "aws"
+
+
+def _settings() -> CloudSettings:
+    return CloudSettings.from_environment()
+
+
+def _context(pairs: list[str] | None) -> dict[str, str]:
+    context = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"{pair!r} is no switch.", "Write it like catalog_capacity=provisioned.")
+        if name in ("lesson", "phase", "student", "allowed_cidr"):
+            raise UsageError(f"The switch {name} has a place of its own here.", "See `brewhaven deploy --help`.")
+        context[name] = value
+    return context
+
+
+@app.command(epilog="Example: [bold]brewhaven up --phase 1[/bold]")
+def up(
+    phase: Annotated[str, typer.Option(help="Deploy through this phase.")] = "1",
+    json: Json = False,
+) -> None:
+    """Start the local cloud, deploy, and print the shop's address. Run again, it only does what is missing."""
+    from brewhaven import course, report
+    from brewhaven import up as up_module
+    from brewhaven.deploy import Request
+
+    settings = _settings()
+    place = course.find(phase)
+    deployed = up_module.up(settings, Request(place))
+    report.deployment(place, deployed, json=json)
+
+
+@app.command(
+    epilog="Example: [bold]brewhaven down[/bold], and later [bold]brewhaven up[/bold]: what was ordered is still there"
+)
+def down() -> None:
+    """Stop the local cloud and everything that runs in it. Its data is kept; nothing on AWS is touched."""
+    local_down()
+
+
+@app.command(
+    epilog="Example: [bold]brewhaven deploy 1.3[/bold] for the state of lesson 1.3, "
+    "[bold]brewhaven deploy 1[/bold] for all of phase 1"
+)
+def deploy(
+    phase: Annotated[str, typer.Argument(metavar="N[.M]", help="A phase, or a lesson of one.")],
+    student: Student = None,
+    allowed_cidr: AllowedCidr = None,
+    context: Context = None,
+    allow_the_whole_internet: Annotated[
+        bool, typer.Option("--allow-the-whole-internet", help="Accept 0.0.0.0/0 on AWS.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Deploy through a phase or a lesson, on the cloud chosen with `brewhaven use`."""
+    from brewhaven import course, report, target
+    from brewhaven import deploy as deploy_module
+
+    settings = _settings()
+    request = deploy_module.Request(
+        place=course.find(phase),
+        student=student,
+        allowed_cidr=allowed_cidr,
+        allow_everyone=allow_the_whole_internet,
+        context=_context(context),
+    )
+    cloud = target.current(settings)
+    deploy_module.ensure_bootstrap(settings, cloud)
+    report.deployment(request.place, deploy_module.deploy(settings, cloud, request), json=json)
+
+
+@app.command(
+    epilog="Example: [bold]brewhaven destroy 2[/bold] takes phase 2 and all later ones away, "
+    "[bold]brewhaven destroy[/bold] everything"
+)
+def destroy(
+    phase: Annotated[int, typer.Argument(metavar="[N]", help="This phase and all later ones; without it, all.")] = 1,
+    student: Student = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on AWS.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete the course's stacks, later phases first, and prove that nothing is left (exit code 3 if something is)."""
+    from brewhaven import course, report, target
+    from brewhaven import destroy as destroy_module
+
+    settings = _settings()
+    course.phase_numbered(phase)
+    cloud = target.current(settings)
+    plan = destroy_module.plan(settings, cloud, phase, student)
+    if not cloud.is_local and plan.stacks and not yes:
+        report.what_will_go(cloud, plan)
+        if not typer.confirm("Delete all of this?", default=False, err=True):
+            console.complain("Nothing was deleted.")
+            raise typer.Exit(FAILURE)
+    findings = destroy_module.destroy(settings, cloud, plan)
+    report.inventory(cloud, plan, findings, json=json)
+    raise typer.Exit(SUCCESS if findings.is_empty else LEFT_OVER)
+
+
+@app.command(
+    epilog="Example: [bold]brewhaven use aws[/bold], then [bold]brewhaven deploy 1[/bold]; "
+    "[bold]brewhaven use local[/bold] goes back"
+)
+def use(cloud: Annotated[Cloud, typer.Argument(help="The cloud that later commands act on.")]) -> None:
+    """Choose the cloud: the local one, or the AWS account of this shell's credentials."""
+    from brewhaven import report, target
+
+    settings = _settings()
+    if cloud is Cloud.aws:
+        report.aws_chosen(target.aws(settings))
+        target.choose(settings, "aws")
+        return
+    target.choose(settings, "local")
+    console.say(
+        "Commands now act on the [bold]local cloud[/bold]. Nothing of it leaves this machine, nothing costs money."
+    )
+    console.say('[dim]In a shell that was set up for AWS, run: eval "$(brewhaven env)"[/dim]')
+
+
+@app.command(epilog='Example: [bold]eval "$(brewhaven env)"[/bold], then plain cdk, aws and boto3 work')
+def env(json: Json = False) -> None:
+    """Print the variables with which plain `cdk`, `aws` and boto3 reach the chosen cloud."""
+    from brewhaven.environment import shell_change
+
+    change = shell_change(_settings())
+    if json:
+        console.plain_json({"set": change.set, "unset": list(change.unset)})
+    else:
+        print(change.as_shell())
+
+
+@app.command(epilog="Example: [bold]brewhaven status --json[/bold]")
+def status(student: Student = None, json: Json = False) -> None:
+    """Show the chosen cloud, what is deployed, the shop's address and the next step."""
+    from brewhaven import report
+    from brewhaven import status as status_module
+
+    report.status(status_module.status(_settings(), student), json=json)
+
+
+@local_app.command("up", epilog="Example: [bold]brewhaven local up[/bold]")
+def local_up() -> None:
+    """Start the local cloud alone: an account with nothing deployed, or with what was in it before."""
+    from brewhaven.up import start_local_cloud
+
+    start_local_cloud(_settings())
+    console.say(
+        'Next: [bold]eval "$(brewhaven env)"[/bold] for a shell that uses it, or [bold]brewhaven up[/bold] to deploy.'
+    )
+
+
+@local_app.command("down", epilog="Example: [bold]brewhaven local down[/bold]")
+def local_down() -> None:
+    """Stop the local cloud and everything that runs in it; its data is kept."""
+    from brewhaven.local import lifecycle
+
+    with console.step("Stopping the local cloud") as step:
+        step.result("" if lifecycle.down(_settings()) else "did not run")
+
+
+@local_app.command("status", epilog="Example: [bold]brewhaven local status --json[/bold]")
+def local_status(json: Json = False) -> None:
+    """Show the local cloud's process, ports and memory, and what of the deployed is only recorded."""
+    from brewhaven import report
+    from brewhaven import status as status_module
+
+    report.local_status(status_module.local_status(_settings()), json=json)
+
+
+@local_app.command("reset", epilog="Example: [bold]brewhaven local reset[/bold]")
+def local_reset() -> None:
+    """Empty the local account: every stack, table, bucket and process in it is gone."""
+    import shutil
+
+    from brewhaven.local import lifecycle
+
+    settings = _settings()
+    with console.step("Emptying the local account"):
+        lifecycle.reset(settings)
+        for record in settings.home.glob("record/local-*.json"):
+            record.unlink()
+        shutil.rmtree(settings.home / "assembly", ignore_errors=True)
+
+
+@local_app.command("logs", epilog="Example: [bold]brewhaven local logs --lines 50[/bold]")
+def local_logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 40,
+) -> None:
+    """Print the last lines that the local cloud wrote; what the shop writes is in CloudWatch Logs."""
+    from brewhaven.local import lifecycle
+
+    settings = _settings()
+    tail = lifecycle.log_tail(settings, lines)
+    for line in tail:
+        print(line)
+    if not tail:
+        console.warn(f"There is no log yet ({settings.log_file}).")
+
+
+def main() -> Any:
+    """The `brewhaven` program."""
+    app(prog_name="brewhaven")

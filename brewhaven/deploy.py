@@ -1,0 +1,237 @@
+"""Deploy the course up to a phase or a lesson, on either cloud, and see that the shop answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import shutil
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brewhaven import cdk, console, course, stacks, target
+from brewhaven.errors import BrewHavenError, UsageError
+from brewhaven.local.settings import CloudSettings
+from brewhaven.target import Target
+
+IMAGE_ASSETS = "container image asset"
+IMAGE_BUILDERS = ("docker", "finch", "podman")
+FIRST_LESSON_WITH_AN_IMAGE = (1, 6)
+READY_SECONDS = {"local": 90, "aws": 300}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be deployed.
+
+    Attributes:
+        place: The phase or lesson to build up to.
+        student: Prefix of every name, or None.
+        allowed_cidr: Who may reach the shop; None leaves it to the tool.
+        context: Further context switches of the app.
+    """
+
+    place: course.Place
+    student: str | None = None
+    allowed_cidr: str | None = None
+    allow_everyone: bool = False
+    context: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stack_ids(self) -> list[str]:
+        return course.stack_ids(self.place.phase, self.student)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment left behind.
+
+    Attributes:
+        outputs: Of all stacks together, name -> value.
+        services: Number of resources of each AWS service.
+        changed: False where everything was already as it should be.
+    """
+
+    outputs: dict[str, str]
+    services: dict[str, int]
+    changed: bool
+    seconds: float
+
+    @property
+    def shop_url(self) -> str | None:
+        """Where the shop is: behind the load balancer, or on the instance before lesson 1.6."""
+        return self.outputs.get("ShopUrl") or self.outputs.get("InstanceUrl")
+
+
+def ensure_bootstrap(settings: CloudSettings, cloud: Target) -> None:
+    """Bootstrap the local cloud where it is not; on AWS that is the student's decision.
+
+    Raises:
+        BrewHavenError: AWS is not bootstrapped, or bootstrapping failed.
+    """
+    version = stacks.bootstrap_version(cloud)
+    if version is not None and version >= stacks.OLDEST_BOOTSTRAP:
+        return
+    if not cloud.is_local:
+        state = "is not bootstrapped for the CDK" if version is None else f"has CDK bootstrap version {version}"
+        raise BrewHavenError(
+            f"Account {cloud.account} in {cloud.region} {state}; version {stacks.OLDEST_BOOTSTRAP} or newer is needed.",
+            f'Run `eval "$(brewhaven env)"` and `cdk bootstrap aws://{cloud.account}/{cloud.region}` once: it makes '
+            "the roles and the bucket that the CDK deploys with.",
+        )
+    with console.step("Bootstrapping the local cloud for the CDK") as step:
+        cdk.run(
+            ["bootstrap", f"aws://{cloud.account}/{cloud.region}", "--progress", "events", "--ci"],
+            environment=cloud.environment,
+            log=cdk.new_log(settings.home, "bootstrap"),
+            doing="Bootstrapping the local cloud",
+            on_note=step.note,
+            cwd=_empty_folder(settings),
+        )
+        step.result("")
+
+
+def _empty_folder(settings: CloudSettings) -> Path:
+    """A folder without a cdk.json, so that bootstrapping does not synthesize the app first."""
+    folder = settings.home / "cdk"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed:
+    """Deploy and return what is there now.
+
+    Raises:
+        BrewHavenError: The request does not go together, or CloudFormation could not do it.
+    """
+    started = time.monotonic()
+    context = {**request.context, **request.place.context, **_addresses(cloud, request)}
+    if request.student:
+        context["student"] = request.student
+    if not cloud.is_local:
+        refuse_missing_image_builder(cloud, request)
+    assembly = settings.home / "assembly"
+    with console.step(f"Deploying {request.place}") as step:
+        lines = cdk.run(
+            [
+                "deploy", "--all", "--require-approval", "never", "--progress", "events", "--ci",
+                "--output", str(assembly), *cdk.context_arguments(context),
+            ],
+            environment=cloud.environment,
+            log=cdk.new_log(settings.home, "deploy"),
+            doing=f"Deploying {request.place}",
+            on_note=step.note,
+        )  # fmt: skip
+        unchanged = sum("(no changes)" in line for line in lines)
+        outputs, services = _take_stock(settings, cloud, request, assembly)
+        changed = unchanged < len(request.stack_ids)
+        step.result("" if changed else "nothing had changed")
+    deployed = Deployed(outputs, services, changed, time.monotonic() - started)
+    if deployed.shop_url:
+        with console.step("Waiting for the shop to answer"):
+            wait_until_ready(deployed.shop_url, READY_SECONDS[cloud.name])
+    return Deployed(outputs, services, changed, time.monotonic() - started)
+
+
+def _take_stock(
+    settings: CloudSettings, cloud: Target, request: Request, assembly: Path
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Outputs and counts of what was deployed; all of it goes into the record for `destroy`."""
+    record = stacks.Record.of(settings, cloud)
+    outputs: dict[str, str] = {}
+    summaries = []
+    for stack_id in request.stack_ids:
+        state = stacks.describe(cloud, stack_id)
+        if state is None:
+            continue
+        outputs.update(state.outputs)
+        summaries += record.add_deployed(cloud, stack_id)
+        record.add(stack_id, [(IMAGE_ASSETS, tag) for tag in _image_tags(assembly, stack_id)])
+    return outputs, stacks.count_by_service(summaries)
+
+
+def _image_tags(assembly: Path, stack_id: str) -> list[str]:
+    manifest = assembly / f"{stack_id}.assets.json"
+    if not manifest.exists():
+        return []
+    return list(json.loads(manifest.read_text()).get("dockerImages", {}))
+
+
+def _addresses(cloud: Target, request: Request) -> dict[str, str]:
+    """The switch that says who may reach the shop.
+
+    On the local cloud it is left alone unless given, since nobody else reaches 127.0.0.1. On AWS it is the student's
+    own address, and the whole internet only with an explicit word: until phase 5 the shop speaks plain HTTP.
+    """
+    cidr = request.allowed_cidr
+    if cidr is None:
+        return {} if cloud.is_local else {"allowed_cidr": target.own_address()}
+    try:
+        network = ipaddress.IPv4Network(cidr, strict=False)
+    except ValueError as error:
+        raise UsageError(
+            f"{cidr!r} is not a range of IPv4 addresses ({error}).", "Write it like 203.0.113.7/32."
+        ) from error
+    if network.prefixlen == 0 and not cloud.is_local and not request.allow_everyone:
+        raise UsageError(
+            "0.0.0.0/0 would open the shop, over plain HTTP, to the whole internet.",
+            "Leave --allowed-cidr out to admit only your own address, or add --allow-the-whole-internet.",
+        )
+    return {"allowed_cidr": cidr}
+
+
+def refuse_missing_image_builder(
+    cloud: Target, request: Request, which: Callable[..., str | None] = shutil.which
+) -> None:
+    """On AWS the shop on Fargate is an image, and something must build it.
+
+    Raises:
+        BrewHavenError: There is no builder, and the image was not left out.
+    """
+    lesson = request.place.lesson
+    builds_image = lesson is None or tuple(int(part) for part in lesson.id.split(".")) >= FIRST_LESSON_WITH_AN_IMAGE
+    if not builds_image or request.context.get("storefront") == "ec2" or cloud.environment.get("CDK_DOCKER"):
+        return
+    path = cloud.environment.get("PATH")
+    if which("docker", path=path):
+        return
+    other = next((name for name in IMAGE_BUILDERS if which(name, path=path)), None)
+    raise BrewHavenError(
+        "The shop on Fargate is a container image, and no Docker was found to build it.",
+        f"Run `export CDK_DOCKER={other}` and the same command again."
+        if other
+        else "Install Docker, Finch or Podman (then `export CDK_DOCKER=finch` or `podman`), or add "
+        "`--context storefront=ec2` to run the shop on EC2 alone, which needs no image.",
+    )
+
+
+def wait_until_ready(url: str, seconds: float) -> None:
+    """Ask ``/ready`` until the shop says that it reaches its table.
+
+    Raises:
+        BrewHavenError: It did not in time; the message carries what it said last.
+    """
+    deadline = time.monotonic() + seconds
+    said = "nothing"
+    context = ssl.create_default_context()
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url.rstrip('/')}/ready", timeout=10, context=context) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+                said = f"{answer.status}"
+        except urllib.error.HTTPError as error:
+            said = f"{error.code} {error.read(300).decode('utf-8', 'replace')}".strip()
+        except OSError as error:
+            said = str(error)
+        if time.monotonic() > deadline:
+            raise BrewHavenError(
+                f"The shop at {url} was not ready within {seconds:.0f} s; the last answer was: {said}",
+                "See what it wrote with `aws logs tail --since 10m <StorefrontLogGroupName>`; `brewhaven status` "
+                "shows that name, and `brewhaven local logs` what the local cloud wrote.",
+            )
+        time.sleep(0.25)

@@ -1,0 +1,167 @@
+"""What commands print when they are done: for people, or as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from brewhaven import console, course, stacks
+from brewhaven.console import plain_json, say
+from brewhaven.deploy import Deployed
+from brewhaven.destroy import Plan
+from brewhaven.inventory import Findings
+from brewhaven.target import Target
+
+
+def deployment(
+    place: course.Place, deployed: Deployed, *, accounts: list[dict[str, str]] | None = None, json: bool = False
+) -> None:
+    """Say what is there now: the address first, since that is what everybody looks for."""
+    if json:
+        plain_json(
+            {
+                "phase": place.phase.number,
+                "lesson": place.lesson.id if place.lesson else None,
+                "shop_url": deployed.shop_url,
+                "outputs": deployed.outputs,
+                "resources": deployed.services,
+                "changed": deployed.changed,
+                "seconds": round(deployed.seconds, 1),
+                "accounts": accounts or [],
+            }
+        )
+        return
+    say()
+    if deployed.shop_url:
+        say(f"[bold green]The shop is open:[/bold green] [bold]{escape(deployed.shop_url)}[/bold]")
+    else:
+        say(f"[bold green]Deployed {escape(str(place))}.[/bold green] The shop itself comes with lesson 1.5.")
+    counts = ", ".join(f"{number} {service}" for service, number in deployed.services.items())
+    say(f"[dim]{sum(deployed.services.values())} resources: {counts}  ({deployed.seconds:.0f} s)[/dim]")
+    for account in accounts or []:
+        say(f"  {account['role']}: {account['email']}  password {account['password']}")
+    say()
+    if deployed.shop_url:
+        say("Next: open that address and order a coffee; [bold]brewhaven status[/bold] shows what is behind it,")
+        say('      [bold]eval "$(brewhaven env)"[/bold] gives a shell in which cdk, aws and boto3 reach this cloud.')
+    else:
+        say("Next: [bold]brewhaven status[/bold], then the next lesson.")
+
+
+def aws_chosen(cloud: Target) -> None:
+    """Say whose account it is, and that it costs money."""
+    say(f"Commands now act on [bold]AWS[/bold] account [bold]{cloud.account}[/bold] in [bold]{cloud.region}[/bold].")
+    say("[yellow]What you deploy there costs money until you destroy it:[/yellow] phase 1 about 1.50 USD a day (a load")
+    say("balancer, a small instance, a Fargate task, three public addresses). [bold]brewhaven destroy[/bold] ends it.")
+    say('[dim]For plain cdk and aws in this shell, run: eval "$(brewhaven env)"[/dim]')
+
+
+def what_will_go(cloud: Target, plan: Plan) -> None:
+    """List the stacks and what they hold, before the question."""
+    console.err.print(
+        f"In account [bold]{cloud.account}[/bold], {cloud.region}, this will be deleted with all its data:"
+    )
+    for name in plan.stacks:
+        counts = stacks.count_by_service(stacks.resources(cloud, name))
+        listing = ", ".join(f"{number} {service}" for service, number in counts.items())
+        console.err.print(f"  [bold]{escape(name)}[/bold]: {listing}", soft_wrap=True)
+
+
+def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = False) -> None:
+    """Say whether anything is left."""
+    if json:
+        plain_json(
+            {
+                "target": cloud.name,
+                "account": cloud.account,
+                "region": cloud.region,
+                "deleted": list(plan.stacks),
+                "left": [{"kind": item.kind, "id": item.id} for item in findings.items],
+                "unseen": findings.unseen,
+                "kept": [stacks.BOOTSTRAP_STACK],
+            }
+        )
+        return
+    if findings.is_empty:
+        deleted = f"Deleted {', '.join(plan.stacks)}. " if plan.stacks else "There was no stack to delete. "
+        say(f"[bold green]Nothing of the course is left.[/bold green] {escape(deleted)}")
+        say(
+            f"[dim]Kept: {stacks.BOOTSTRAP_STACK}, the CDK's own stack with its bucket, "
+            "which every CDK app of the account uses.[/dim]"
+        )
+        if not cloud.is_local:
+            say(
+                "[dim]AWS keeps a backup of a deleted table that had point-in-time recovery for 35 days, "
+                "free of charge.[/dim]"
+            )
+        return
+    for item in findings.items:
+        say(f"  [red]left[/red]    {escape(item.kind)}: {escape(item.id)}")
+    for kind, reason in findings.unseen.items():
+        say(f"  [yellow]unknown[/yellow] {escape(kind)}: {escape(reason)}")
+    console.complain(
+        f"{len(findings.items)} things of the course are left, {len(findings.unseen)} kinds could not be looked at.",
+        "Run the same command again; what stays must be deleted by hand, in the AWS console or with `aws`.",
+    )
+
+
+def status(answer: dict[str, Any], *, json: bool = False) -> None:
+    """The overview."""
+    if json:
+        plain_json(answer)
+        return
+    where = "the local cloud" if answer["target"] == "local" else "AWS"
+    account = f", account {answer['account']} in {answer['region']}" if answer["account"] else ""
+    say(f"Commands act on [bold]{where}[/bold]{account}.")
+    if answer["problem"]:
+        say(f"[yellow]{escape(answer['problem'])}[/yellow]")
+    elif answer["bootstrap_version"] is None:
+        say("[yellow]It is not bootstrapped for the CDK yet.[/yellow]")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("Phase", "Title", "State", "Lesson"):
+        table.add_column(heading, no_wrap=True)
+    for phase in answer["phases"]:
+        states = ", ".join(stack["status"] for stack in phase["stacks"].values())
+        state = states or ("not deployed" if phase["available"] else "coming")
+        table.add_row(str(phase["number"]), phase["title"], state, phase["lesson"] or "")
+    console.out.print(table)
+    for phase in answer["phases"]:
+        for stack in phase["stacks"].values():
+            for name, value in stack["outputs"].items():
+                say(f"  {escape(name)}: {escape(value)}")
+    if answer.get("local"):
+        _recorded(answer["local"])
+    say(f"Next: [bold]{escape(answer['next'])}[/bold]")
+
+
+def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
+    """The local cloud."""
+    if json:
+        plain_json(answer)
+        return
+    if not answer["running"]:
+        say(f"The local cloud does not run. Its data is in {escape(answer['folder'])}.")
+        say("Next: [bold]brewhaven up[/bold]")
+        return
+    health = "healthy" if answer["healthy"] else "[red]not answering[/red]"
+    minutes, seconds = divmod(answer["uptime_seconds"], 60)
+    say(
+        f"The local cloud is {health}: pid {answer['pid']}, up {minutes} min {seconds} s, "
+        f"{answer['memory_megabytes']} MB."
+    )
+    say(f"  AWS APIs    {answer['endpoint']}  (account {answer['account']}, {answer['region']})")
+    say(f"  S3 door     {answer['s3_endpoint']}  (plain HTTP, for browsers)")
+    say(f"  Listening   {', '.join(map(str, answer['listening']))} on 127.0.0.1")
+    for process in answer["processes"]:
+        if process["pid"] != answer["pid"]:
+            say(f"  Process     {process['pid']}  {process['megabytes']} MB  {escape(process['command'][:90])}")
+    say(f"  Data        {escape(answer['folder'])}")
+    say(f"  Kept        {escape(answer['kept'])}.")
+    _recorded(answer)
+
+
+def _recorded(local: dict[str, Any]) -> None:
+    for kind, sentence in local["recorded_only"].items():
+        say(f"  [yellow]Recorded only[/yellow]  {escape(kind)}: {escape(sentence)}")

@@ -1,0 +1,190 @@
+"""``brewhaven status`` and ``brewhaven local status``: what is chosen, what runs, what is deployed, what comes next."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from brewhaven import course, stacks, target
+from brewhaven.errors import BrewHavenError
+from brewhaven.local import lifecycle, registry, resources
+from brewhaven.local.settings import CloudSettings
+from brewhaven.target import Target
+
+_PERSISTENT = (
+    "tables, buckets, parameters, secrets, roles and stacks are kept over `brewhaven down`; what the processes of "
+    "containers and instances held in memory is not. A local cloud that was killed keeps what it saved last"
+)
+
+
+def local_status(settings: CloudSettings) -> dict[str, Any]:
+    """The local cloud: its process, its doors, what is only recorded, and what is kept."""
+    pid = lifecycle.running_pid(settings)
+    healthy = pid is not None and lifecycle.is_healthy(settings)
+    status: dict[str, Any] = {
+        "running": pid is not None,
+        "healthy": healthy,
+        "pid": pid,
+        "endpoint": settings.endpoint,
+        "s3_endpoint": settings.s3_endpoint,
+        "folder": str(settings.folder),
+        "account": settings.account_id,
+        "region": settings.region,
+        "uptime_seconds": None,
+        "memory_megabytes": None,
+        "processes": [],
+        "listening": [],
+        "recorded_only": {},
+        "kept": _PERSISTENT,
+    }
+    if pid is not None:
+        processes = _process_tree(pid)
+        status["processes"] = processes
+        status["uptime_seconds"] = next(process["seconds"] for process in processes if process["pid"] == pid)
+        status["memory_megabytes"] = round(sum(process["megabytes"] for process in processes))
+        status["listening"] = _listening_ports({process["pid"] for process in processes}) or [
+            settings.port,
+            settings.s3_port,
+        ]
+    if healthy:
+        status["recorded_only"] = _recorded_in_use(target.local(settings))
+    return status
+
+
+def _process_tree(root: int) -> list[dict[str, Any]]:
+    """The process and all its descendants, as `ps` sees them."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,etime=,rss=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    found: dict[int, dict[str, Any]] = {}
+    for line in listing.splitlines():
+        pid, parent, elapsed, kilobytes, command = line.split(None, 4)
+        found[int(pid)] = {
+            "pid": int(pid),
+            "parent": int(parent),
+            "seconds": _seconds(elapsed),
+            "megabytes": round(int(kilobytes) / 1024, 1),
+            "command": command[:200],
+        }
+    ours = {root}
+    while more := {pid for pid, process in found.items() if process["parent"] in ours} - ours:
+        ours |= more
+    return [found[pid] for pid in sorted(ours) if pid in found]
+
+
+def _seconds(elapsed: str) -> int:
+    """Seconds of `ps`'s ``[[days-]hours:]minutes:seconds``."""
+    days, _, clock = elapsed.rpartition("-")
+    total = 0
+    for part in clock.split(":"):
+        total = total * 60 + int(part)
+    return total + int(days or 0) * 86400
+
+
+def _listening_ports(pids: set[int]) -> list[int]:
+    """Ports on which these processes listen; empty where neither `ss` nor `lsof` is there to say."""
+    try:
+        listing = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return _listening_ports_by_lsof(pids)
+    ports = set()
+    for line in listing.splitlines():
+        if pids & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}:
+            ports.add(int(line.split()[3].rsplit(":", 1)[1]))
+    return sorted(ports)
+
+
+def _listening_ports_by_lsof(pids: set[int]) -> list[int]:
+    command = ["lsof", "-a", "-nP", "-iTCP", "-sTCP:LISTEN", "-Fn", "-p", ",".join(map(str, sorted(pids)))]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return []
+    return sorted({int(port) for port in re.findall(r"^n.*:(\d+)$", listing, re.MULTILINE)})
+
+
+def recorded_types() -> dict[str, str]:
+    """CloudFormation types that the local cloud only records, each with the sentence that says what is missing."""
+    for module in pkgutil.iter_modules(resources.__path__):
+        importlib.import_module(f"{resources.__name__}.{module.name}")
+    return dict(registry.REGISTRY.recorded)
+
+
+def _recorded_in_use(cloud: Target) -> dict[str, str]:
+    """Those of :func:`recorded_types` that a deployed stack uses."""
+    recorded = recorded_types()
+    used = {
+        summary["ResourceType"]
+        for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]
+        for summary in stacks.resources(cloud, stack["StackName"])
+    }
+    return {kind: sentence for kind, sentence in sorted(recorded.items()) if kind in used}
+
+
+def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any]:
+    """Everything a person or a program wants to know first."""
+    name = target.chosen(settings)
+    answer: dict[str, Any] = {"target": name, "account": None, "region": None, "problem": None}
+    if name == "local":
+        answer["local"] = local_status(settings)
+    cloud: Target | None = None
+    try:
+        cloud = target.current(settings)
+        answer["account"], answer["region"] = cloud.account, cloud.region
+        bootstrap = stacks.bootstrap_version(cloud)
+    except BrewHavenError as error:
+        answer["problem"] = str(error)
+        bootstrap = None
+    except (ClientError, BotoCoreError) as error:
+        answer["problem"], bootstrap, cloud = str(error), None, None
+    answer["bootstrap_version"] = bootstrap
+    answer["phases"] = [_phase(phase, cloud, student) for phase in course.phases()]
+    answer["next"] = _next_step(answer)
+    answer["asked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    return answer
+
+
+def _phase(phase: course.Phase, cloud: Target | None, student: str | None) -> dict[str, Any]:
+    prefix = f"{student}-" if student else ""
+    found = {}
+    for stack in phase.stacks:
+        state = stacks.describe(cloud, prefix + stack) if cloud else None
+        if state:
+            found[prefix + stack] = {"status": state.status, "lesson": state.lesson, "outputs": state.outputs}
+    return {
+        "number": phase.number,
+        "title": phase.title,
+        "available": phase.is_available,
+        "lessons": [lesson.id for lesson in phase.lessons],
+        "deployed": bool(found),
+        "lesson": next((stack["lesson"] for stack in found.values() if stack["lesson"]), None),
+        "stacks": found,
+    }
+
+
+def _next_step(answer: dict[str, Any]) -> str:
+    available = [phase for phase in answer["phases"] if phase["available"]]
+    missing = next((phase for phase in available if not phase["deployed"]), None)
+    local = answer["target"] == "local"
+    if answer["problem"]:
+        return "brewhaven up" if local else "sign in to AWS, then `brewhaven use aws`"
+    if missing:
+        return "brewhaven up" if local else f"brewhaven deploy {missing['number']}"
+    broken = [
+        name
+        for phase in available
+        for name, stack in phase["stacks"].items()
+        if not stack["status"].endswith("_COMPLETE") or "ROLLBACK" in stack["status"]
+    ]
+    if broken:
+        return (
+            f"see why {broken[0]} is not complete: `aws cloudformation describe-stack-events --stack-name {broken[0]}`"
+        )
+    url = next((stack["outputs"].get("ShopUrl") for phase in available for stack in phase["stacks"].values()), None)
+    return f"open {url} and order a coffee" if url else "brewhaven deploy 1"

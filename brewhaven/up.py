@@ -1,0 +1,33 @@
+"""``brewhaven up``: from nothing to a shop that answers, on the local cloud."""
+
+from __future__ import annotations
+
+from brewhaven import console, deploy, target
+from brewhaven.deploy import Deployed, Request
+from brewhaven.errors import UsageError
+from brewhaven.local import lifecycle
+from brewhaven.local.settings import HOST, CloudSettings
+
+
+def start_local_cloud(settings: CloudSettings) -> None:
+    """Start the local cloud where it does not run, and say so."""
+    with console.step("Starting the local cloud") as step:
+        started = lifecycle.up(settings)
+        step.result(f"{HOST}:{settings.port}" if started else "ran already")
+
+
+def up(settings: CloudSettings, request: Request) -> Deployed:
+    """Start the local cloud, bootstrap it, deploy, and wait for the shop.
+
+    Raises:
+        UsageError: AWS is the chosen cloud: `up` never touches an account.
+    """
+    if target.chosen(settings) == "aws":
+        raise UsageError(
+            "`up` is for the local cloud, and `brewhaven use aws` chose AWS.",
+            f"Run `brewhaven deploy {request.place.phase.number}` for AWS, or `brewhaven use local` first.",
+        )
+    start_local_cloud(settings)
+    cloud = target.local(settings)
+    deploy.ensure_bootstrap(settings, cloud)
+    return deploy.deploy(settings, cloud, request)
