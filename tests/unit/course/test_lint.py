@@ -49,7 +49,7 @@ def test_the_sample_keeps_every_rule(phases: Path, course: Course) -> None:
     ],
 )
 def test_a_broken_rule_is_an_error_with_its_line(
-    phases: Path, edited: Edit, old: str, new: str, line: int, message: str
+    phases: Path, edited: Edit, *, old: str, new: str, line: int, message: str
 ) -> None:
     edited(old, new)
     found = problems(phases)

@@ -1,6 +1,7 @@
 import pytest
 
 from brewhaven.course import quiz, render
+from brewhaven.course.catalogue import Lesson
 from brewhaven.course.document import Document, Question
 from brewhaven.errors import UsageError
 
@@ -35,8 +36,6 @@ def test_there_must_be_an_answer_to_each_question(text: Document) -> None:
 
 
 def test_the_terminal_does_not_show_the_answers_of_the_self_test(text: Document) -> None:
-    from brewhaven.course.catalogue import Lesson
-
     item = Lesson("9.1", "Counting cups", (), (), (), 5, 7, text.path)
     shown = render.to_text(render.lesson(text, item))
     assert "How does one count cups?" in shown

@@ -23,9 +23,9 @@ class CloudFormation:
         self._outputs = outputs
         self._status = status
 
-    def describe_stacks(self, StackName: str) -> Any:
+    def describe_stacks(self, **query: str) -> Any:
         if self._outputs is None:
-            message = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            message = {"Code": "ValidationError", "Message": f"Stack with id {query['StackName']} does not exist"}
             raise ClientError({"Error": message}, "DescribeStacks")
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
         return {"Stacks": [{"StackStatus": self._status, "Outputs": outputs}]}
@@ -33,7 +33,7 @@ class CloudFormation:
     def get_paginator(self, _: str) -> Any:
         return self
 
-    def paginate(self, StackName: str) -> Any:
+    def paginate(self, **_: str) -> Any:
         entry = {"LogicalResourceId": "CupBucket", "ResourceType": "AWS::S3::Bucket", "PhysicalResourceId": "cups"}
         return [{"StackResourceSummaries": [entry]}]
 
