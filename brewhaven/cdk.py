@@ -20,8 +20,9 @@ _EVENT = re.compile(
     r"(?P<status>[A-Z_]+) +\| (?P<type>\S+) +\| (?P<rest>.*)$"
 )
 _NOISE = re.compile(
-    r"^\s*(at |\[Info|ⓘ|Toolkit stack|Subprocess exited|[\w.-]*: (creating|deploying|start|success|check))"
+    r"^\s*(at |\[Info|ⓘ|Toolkit stack|.*Subprocess exited|[\w.-]*: (creating|deploying|start|success|check))"
 )
+_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception)\b.*: ")
 _PROBLEM = re.compile(
     r"(❌|\berror\b|\bfailed\b|cannot be used|refused|denied|not authorized|no bootstrap)", re.IGNORECASE
 )
@@ -65,6 +66,9 @@ class Reader:
         if self.failures:
             return self.failures[:limit]
         spoken = [line for line in self.lines if not _NOISE.match(line)]
+        raised = [number for number, line in enumerate(spoken) if _EXCEPTION.match(line)]
+        if raised:
+            return spoken[raised[-1] : raised[-1] + limit]
         for number, line in enumerate(spoken):
             if _PROBLEM.search(line):
                 return [part.strip("❌ ") for part in spoken[number : number + limit]]

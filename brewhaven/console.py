@@ -28,6 +28,7 @@ class Step:
         self.title = title
         self.detail = ""
         self.started = time.monotonic()
+        self.failed = False
         self._status: Status | None = None
         self._said = self.started
 
@@ -42,6 +43,11 @@ class Step:
 
     def result(self, detail: str) -> None:
         """Say what came of the work, shown beside the finished step."""
+        self.detail = detail
+
+    def fail(self, detail: str) -> None:
+        """Mark the step as failed without an exception."""
+        self.failed = True
         self.detail = detail
 
     def tick(self) -> None:
@@ -76,7 +82,7 @@ def step(title: str) -> Iterator[Step]:
     mark = "[red]✗[/red]"
     try:
         yield work
-        mark = "[green]✓[/green]"
+        mark = mark if work.failed else "[green]✓[/green]"
     finally:
         over.set()
         ticker.join()

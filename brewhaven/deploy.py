@@ -121,7 +121,7 @@ def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed
                 "deploy", "--all", "--require-approval", "never", "--progress", "events", "--ci",
                 "--output", str(assembly), *cdk.context_arguments(context),
             ],
-            environment=cloud.environment,
+            environment=_deploy_environment(cloud),
             log=cdk.new_log(settings.home, "deploy"),
             doing=f"Deploying {request.place}",
             on_note=step.note,
@@ -135,6 +135,14 @@ def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed
         with console.step("Waiting for the shop to answer"):
             wait_until_ready(deployed.shop_url, READY_SECONDS[cloud.name])
     return Deployed(outputs, services, changed, time.monotonic() - started)
+
+
+def _deploy_environment(cloud: Target) -> dict[str, str]:
+    """The cloud's environment; the local cloud refuses a bad template within seconds by itself.
+
+    On AWS the CDK first checks the whole template while it synthesizes: 5 s that save a rollback of minutes.
+    """
+    return {**cloud.environment, "CDK_VALIDATION": "false"} if cloud.is_local else dict(cloud.environment)
 
 
 def _take_stock(

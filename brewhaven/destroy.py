@@ -97,7 +97,8 @@ def destroy(settings: CloudSettings, cloud: Target, what: Plan) -> Findings:
         swept = _sweep(cloud, findings, set(record.ids_of_type(what.scope, IMAGE_ASSETS)))
         if swept:
             findings = inventory.of_target(cloud, ownership)
-        step.result(f"{len(inventory.LOOKS)} kinds of things" + (f", {swept} leftovers removed" if swept else ""))
+        seen = f"{len(inventory.LOOKS) - len(findings.absent) - len(findings.unseen)} kinds of things"
+        step.result(f"{seen}, {swept} leftovers removed" if swept else seen)
     if findings.is_empty:
         record.forget(what.scope)
     return findings

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,10 +31,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found of the course, and what could not be looked at with the reason."""
+    """What was found of the course.
+
+    Attributes:
+        unseen: Kinds of things that could not be looked at, with the reason.
+        absent: Kinds of things that this cloud does not know, so that none can be there.
+    """
 
     items: tuple[Item, ...]
-    unseen: dict[str, str]
+    unseen: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -102,15 +108,18 @@ def take(client: Client, ownership: Ownership) -> Findings:
     """Look everywhere; a service that cannot be asked is reported and not passed over."""
     found: list[Item] = []
     unseen: dict[str, str] = {}
+    absent: list[str] = []
     for kind, look in LOOKS.items():
         try:
             found += [item for item in look(client, kind) if ownership.covers(item)]
         except ClientError as error:
-            if not _is_no_such_service(error):
+            if _is_no_such_service(error):
+                absent.append(kind)
+            else:
                 unseen[kind] = error.response["Error"].get("Message") or str(error)
         except BotoCoreError as error:
             unseen[kind] = str(error)
-    return Findings(tuple(dict.fromkeys(found)), unseen)
+    return Findings(tuple(dict.fromkeys(found)), unseen, tuple(absent))
 
 
 def of_target(cloud: Target, ownership: Ownership) -> Findings:

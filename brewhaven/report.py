@@ -80,6 +80,7 @@ def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = Fal
                 "deleted": list(plan.stacks),
                 "left": [{"kind": item.kind, "id": item.id} for item in findings.items],
                 "unseen": findings.unseen,
+                "absent": list(findings.absent),
                 "kept": [stacks.BOOTSTRAP_STACK],
             }
         )

@@ -5,9 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from constructs import Node
+from typing import Any, Literal, Protocol, get_args
 
 from stacks.lessons import Lesson
 
@@ -19,6 +17,14 @@ MOST_TASKS = 4
 _STUDENT = re.compile(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+
+
+class Context(Protocol):
+    """Where context is read: the node of the app."""
+
+    def try_get_context(self, key: str) -> Any:
+        """The value of a switch, or None."""
+        ...
 
 
 class SettingsError(ValueError):
@@ -62,7 +68,7 @@ class Settings:
 
     @classmethod
     def from_context(
-        cls, node: Node, *, lessons: Sequence[Lesson], environment: Mapping[str, str] = os.environ
+        cls, context: Context, *, lessons: Sequence[Lesson], environment: Mapping[str, str] = os.environ
     ) -> "Settings":
         """Read the switches from the app's context.
 
@@ -73,7 +79,7 @@ class Settings:
         problems: list[str] = []
 
         def text(name: str) -> str | None:
-            value: Any = node.try_get_context(name)
+            value: Any = context.try_get_context(name)
             return None if value is None else str(value).strip()
 
         def one_of(name: str, valid: Sequence[str]) -> str:

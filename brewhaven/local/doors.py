@@ -61,7 +61,7 @@ class Doors:
         """Return a free port: the preferred one if it is free, else the first free one from 8080 upward."""
         candidates = ([preferred] if preferred else []) + list(range(FIRST_DOOR, LAST_DOOR + 1))
         for port in candidates:
-            if port not in self._closers and _is_free(port):
+            if port not in self._closers and is_free(port):
                 return port
         raise RuntimeError(f"No free port from {FIRST_DOOR} to {LAST_DOOR} for another load balancer.")
 
@@ -95,7 +95,8 @@ class Doors:
             self._loop.call_soon_threadsafe(closer.set)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on 127.0.0.1:port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def server_environment(settings: CloudSettings) -> dict[str, str]:
 def client_environment(settings: CloudSettings, key: OperatorKey) -> dict[str, str]:
     """Variables with which plain ``cdk``, ``aws`` and boto3 reach the local cloud as its operator.
 
-    Only the SDKs' standard variables: nothing of what is deployed knows that a local cloud exists.
+    Only standard variables of the SDKs and the CDK CLI, and those by which our own commands find this cloud: nothing of
+    what is deployed knows that a local cloud exists.
     """
     return {
         **_without_aws_profile(settings.folder),
@@ -86,4 +88,8 @@ def client_environment(settings: CloudSettings, key: OperatorKey) -> dict[str, s
         "CDK_DEFAULT_REGION": settings.region,
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "AWS_PAGER": "",
+        # The CDK CLI publishes image assets with this program (docs/decisions/local-containers.md).
+        "CDK_DOCKER": str(Path(sys.executable).parent / "brewhaven-image-builder"),
+        "BREWHAVEN_HOME": str(settings.home),
+        "BREWHAVEN_PORT": str(settings.port),
     }

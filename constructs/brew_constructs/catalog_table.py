@@ -44,7 +44,8 @@ class CatalogTable(Construct):
     |----------------------------------------|------------|---------------------------------------------------------|
     | Which categories are there?            | GetItem    | pk=MENU, sk=CATEGORIES                                  |
     | What does one product cost?            | GetItem    | pk=PRODUCT#<id>, sk=PRODUCT                             |
-    | What is in a category?                 | Query      | index ByCategory: gsi1pk=CATEGORY#<category>            |
+    | What is on the menu?                   | Query      | index ByCategory: gsi1pk=MENU                           |
+    | What is in a category?                 | Query      | index ByCategory: gsi1pk=MENU, gsi1sk begins <category># |
     | How is this order doing?               | GetItem    | pk=ORDER#<id>, sk=ORDER                                 |
     | Which orders has this customer made?   | Query      | pk=CUSTOMER#<id>, sk begins with ORDER#                 |
     | Which orders must the barista make?    | Query      | index OpenOrders: gsi2pk=OPEN, oldest first             |

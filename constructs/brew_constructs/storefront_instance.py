@@ -91,10 +91,12 @@ class StorefrontInstance(Construct):
         )
         runtime.grant_to(self.role)
         # The asset's own grant_read would allow every asset of the account.
-        iam.Grant.add_to_principal(
-            grantee=self.role,
-            actions=["s3:GetObject"],
-            resource_arns=[code.bucket.arn_for_objects(code.s3_object_key)],
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="FetchTheCode",
+                actions=["s3:GetObject"],
+                resources=[code.bucket.arn_for_objects(code.s3_object_key)],
+            )
         )
         self._allow_session_manager()
         self.security_group = ec2.SecurityGroup(
@@ -157,7 +159,7 @@ class StorefrontInstance(Construct):
 
         https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html
         """
-        self.role.add_to_principal_policy(
+        self.role.add_to_policy(
             iam.PolicyStatement(
                 sid="SessionManager",
                 actions=[

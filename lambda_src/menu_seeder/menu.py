@@ -9,6 +9,7 @@ Item = dict[str, Any]
 VERSION = 1
 CURRENCY = "EUR"
 MAX_PRICE_CENTS = 100_000
+MAX_COUNT = 999_999
 _ID = re.compile(r"[a-z0-9-]{2,40}")
 
 
@@ -39,20 +40,20 @@ def board_item(menu: Mapping[str, Any]) -> Item:
 def product_item(product: Mapping[str, Any]) -> Item:
     """The item of one product: its fields, its keys, and its place in the index ByCategory.
 
-    A product that is not counted has no `stock`. The index's sort key keeps a category in the order of the menu; the
-    product's id makes it unique.
+    A product that is not counted has no `stock`. The whole menu is one partition of the index, so that one Query reads
+    it. The sort key begins with the category, so that one category is a Query too; the product's id makes it unique.
 
     >>> item = product_item({"id": "espresso", "category": "coffee", "sort": 10, "stock": None})
     >>> item["pk"], item["gsi1pk"], item["gsi1sk"], "stock" in item
-    ('PRODUCT#espresso', 'CATEGORY#coffee', '000010#espresso', False)
+    ('PRODUCT#espresso', 'MENU', 'coffee#000010#espresso', False)
     """
     return {
         **{name: value for name, value in product.items() if value is not None},
         "pk": f"PRODUCT#{product['id']}",
         "sk": "PRODUCT",
         "type": "product",
-        "gsi1pk": f"CATEGORY#{product['category']}",
-        "gsi1sk": f"{product['sort']:06d}#{product['id']}",
+        "gsi1pk": "MENU",
+        "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
         "retired": False,
         "version": 1,
     }
@@ -77,7 +78,9 @@ def check(menu: Any) -> None:
         where = f"product {product.get('id')}"
         _expect(problems, product.get("category") in categories, f"{where}: category must be one of the categories")
         _expect(problems, _is_text(product.get("name"), 60), f"{where}: name must have 1 to 60 characters")
-        _expect(problems, _is_text(product.get("description"), 300), f"{where}: description must have 1 to 300")
+        _expect(
+            problems, _is_text(product.get("description"), 300), f"{where}: description must have 1 to 300 characters"
+        )
         _expect(problems, isinstance(product.get("vegan"), bool), f"{where}: vegan must be true or false")
         _expect(problems, _is_count(product.get("sort")), f"{where}: sort must be 0 or more")
         stock = product.get("stock")
@@ -85,9 +88,11 @@ def check(menu: Any) -> None:
         sizes = _objects(product, "sizes")
         _expect(problems, 1 <= len(sizes) <= 6, f"{where}: there must be 1 to 6 sizes")
         for size in sizes:
-            _expect(problems, _is_price(size.get("price_cents"), 1), f"{where}: a size must cost 1 cent or more")
+            fine = _is_price(size.get("price_cents"), least=1)
+            _expect(problems, fine, f"{where}: a size must cost 1 to {MAX_PRICE_CENTS} cents")
         for extra in _objects(product, "extras"):
-            _expect(problems, _is_price(extra.get("price_cents"), 0), f"{where}: an extra must cost 0 cents or more")
+            fine = _is_price(extra.get("price_cents"), least=0)
+            _expect(problems, fine, f"{where}: an extra must cost 0 to {MAX_PRICE_CENTS} cents")
         for dish in (product, *_objects(product, "extras")):
             unknown = sorted(set(map(str, dish.get("allergens", ()))) - allergens)
             _expect(problems, not unknown, f"{where}: unknown allergens {', '.join(unknown)}")
@@ -119,8 +124,8 @@ def _is_text(value: Any, longest: int) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_PRICE_CENTS * 10
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
 
 
-def _is_price(value: Any, least: int) -> bool:
+def _is_price(value: Any, *, least: int) -> bool:
     return _is_count(value) and least <= value <= MAX_PRICE_CENTS

@@ -1,6 +1,6 @@
 """Draw the menu's pictures: `python storefront/menu/draw.py [--sheet FILE] [id ...]`.
 
-Each picture is composed as SVG by `art/` and rendered by Chromium to WebP.  Nothing is downloaded and nothing is random:
+Each picture is written as SVG by `art/` and rendered by Chromium to WebP.  Nothing is downloaded and nothing is random:
 the same code and the same Chromium give the same bytes.
 """
 

@@ -49,7 +49,7 @@ class Services:
     pictures: Pictures
     signer: Signer
     switches: Switches
-    checks: Mapping[str, Callable[[], None]]
+    checks: Mapping[str, Callable[[], object]]
     live: LiveReads = field(default_factory=LiveReads)
 
     @property

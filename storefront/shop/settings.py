@@ -8,7 +8,9 @@
 | `SHOP_CONFIG_PARAMETER` | path of the JSON parameter by which later phases move orders | phase 1's way |
 | `SHOP_TIME_ZONE` | in which times are shown and a day of sales begins | `Europe/Vienna` |
 
-Everything else (region, credentials, endpoints) is the AWS SDK's own business.
+| `AWS_REGION` | the region; boto3 itself reads only `AWS_DEFAULT_REGION`, Fargate sets both | the SDK's own way |
+
+Credentials and endpoints are the AWS SDK's own business.
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ class Settings:
     asset_bucket: str
     session_secret_arn: str
     config_parameter: str | None
+    region: str | None
     zone: ZoneInfo
 
     @classmethod
@@ -49,5 +52,6 @@ class Settings:
             asset_bucket=environment["ASSET_BUCKET"],
             session_secret_arn=environment["SESSION_SECRET_ARN"],
             config_parameter=environment.get("SHOP_CONFIG_PARAMETER") or None,
+            region=environment.get("AWS_REGION") or None,
             zone=zone,
         )

@@ -1,4 +1,4 @@
-"""``AWS::DynamoDB::GlobalTable``, which CDK's ``TableV2`` writes: through the DynamoDB API, changed in place, data kept.
+"""``AWS::DynamoDB::GlobalTable`` (CDK's ``TableV2``): through the DynamoDB API, changed in place, data kept.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-globaltable.html
 """
@@ -36,7 +36,7 @@ def _home_replica(properties: Properties) -> Record:
 
 
 def _minimum(settings: Record | None, kind: str) -> int:
-    """Capacity with which a provisioned table or index starts: the lower bound of its autoscaling, or the fixed value."""
+    """Capacity with which a provisioned table or index starts: fixed, or the lower bound of its autoscaling."""
     values = settings or {}
     scaled = values.get(f"{kind}CapacityAutoScalingSettings") or {}
     return int(values.get(f"{kind}CapacityUnits") or scaled.get("SeedCapacity") or scaled.get("MinCapacity") or 5)
@@ -144,10 +144,6 @@ class GlobalTable:
         }
         request.update({key: value for key, value in optional.items() if value})
         succeed(_SERVICE, dynamodb._create_table(request))
-        table = dynamodb._tables[name]
-        if table.get("StreamSpecification") and not table.get("LatestStreamArn"):
-            table["LatestStreamLabel"] = dynamodb._stream_label()
-            table["LatestStreamArn"] = f"{table['TableArn']}/stream/{table['LatestStreamLabel']}"
         _apply_settings(name, {}, properties)
         return name, _attributes(name)
 

@@ -98,7 +98,7 @@ class Accounts:
         customer = self.people.by_email(who)
         if not self.hasher.verify(customer.password_hash if customer else None, password) or customer is None:
             raise SignInNeeded("The e-mail address or the password is not right.")
-        self.limiter.forget("sign-in", f"{who}@{place}")
+        self.limiter.forget("sign-in", f"{who}@{place}", window=WINDOW)
         return self._signed_in(visit, customer)
 
     def sign_out(self, visit: Session, *, everywhere: bool = False) -> None:

@@ -14,7 +14,9 @@ MAX_DESCRIPTION = 300
 MAX_SIZES = 6
 MAX_EXTRAS = 12
 PRODUCT_ID = re.compile(r"[a-z0-9-]{2,40}")
-PICTURE_FOLDER = "media/menu/"
+MENU_PICTURES = "media/menu/"
+CHECKED_PICTURES = "media/uploads/checked/"
+PICTURE_FOLDERS = (MENU_PICTURES, CHECKED_PICTURES)  # what pages may show; an upload as it arrived is not in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def check_product(product: Product, board: Board) -> None:
         f"Stock is between 0 and {MAX_STOCK} pieces, or nothing for what is made to order.",
     )
     expect(
-        product.picture is None or product.picture.startswith(PICTURE_FOLDER),
+        product.picture is None or product.picture.startswith(PICTURE_FOLDERS),
         "picture",
         "Finish the upload first: a product shows only pictures that the shop has checked.",
     )

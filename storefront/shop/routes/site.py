@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
 from shop.domain import hours
-from shop.domain.catalog import PICTURE_FOLDER
+from shop.domain.catalog import PICTURE_FOLDERS
 from shop.domain.errors import NotFound
 from shop.domain.ids import now
 from shop.domain.ordering import MAX_PICKUP_NAME
@@ -68,7 +68,7 @@ def get_config(shop: Shop) -> schemas.Config:
 )
 def get_picture(shop: Shop, key: str) -> RedirectResponse:
     name = f"media/{key}"
-    if not name.startswith(PICTURE_FOLDER) or ".." in name or not name.isascii() or not name.isprintable():
+    if not name.startswith(PICTURE_FOLDERS) or ".." in name or not name.isascii() or not name.isprintable():
         raise NotFound("There is no such picture.")
     return RedirectResponse(shop.pictures.url(name), 302, headers={"Cache-Control": "private, max-age=300"})
 

@@ -1,0 +1,1 @@
+"""What a template means: each module reads one side and states facts about it in sentences."""

@@ -1,0 +1,169 @@
+"""What the ECS service scheduler watches besides exits: health of containers and targets, and when it is steady.
+
+A task counts as started well only when its containers' health checks pass and its load balancer's targets are healthy;
+one that fails them after the grace period is replaced. Both feed the deployment circuit breaker.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from brewhaven.local.engines.container_health import ContainerHealth
+from brewhaven.local.engines.target_health import TARGETS
+
+if TYPE_CHECKING:
+    from brewhaven.local.engines.containers import Engine
+
+logger = logging.getLogger("brewhaven.local.ecs")
+
+PERIOD_SECONDS = 0.5
+STABLE_SECONDS = 1.0
+# AWS honours the whole grace period of the template; here a task that never becomes healthy is replaced sooner, because
+# a process of this machine starts in a second and a student waits for the circuit breaker.
+LONGEST_GRACE_SECONDS = 15
+LONGEST_DELAY_SECONDS = 30
+_STARTED_BY_SCHEDULER = "ServiceSchedulerInitiated"
+
+Record = dict[str, Any]
+
+
+class ServiceMonitor:
+    """One thread that looks at every service of the local cloud."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._failures: dict[tuple[str, str], int] = {}
+        self._checks: dict[str, ContainerHealth] = {}
+
+    def start(self) -> None:
+        """Begin to look; ends with the process."""
+        threading.Thread(target=self._run, daemon=True, name="service-monitor").start()
+
+    # What the corrections of ECS ask.
+    def delay_before(self, task: Record) -> float:
+        """Seconds to wait before a task starts: a revision that fails over and over is started less and less often."""
+        failures = self._failures.get((task.get("group", ""), task["taskDefinitionArn"]), 0)
+        return min(LONGEST_DELAY_SECONDS, 0.25 * 2**failures) if failures else 0
+
+    def count_failure(self, task: Record) -> None:
+        """Remember that a task of this revision failed."""
+        key = (task.get("group", ""), task["taskDefinitionArn"])
+        self._failures[key] = self._failures.get(key, 0) + 1
+
+    def is_well(self, task: Record, service: Record) -> bool:
+        """Whether the task passes every check that the service has."""
+        return self._containers_healthy(task) and all(
+            TARGETS.state(group, ip) == "healthy" for group, ip in self._targets(task, service)
+        )
+
+    # The thread.
+    def _run(self) -> None:
+        from ministack.core.responses import request_scope
+        from ministack.services import ecs
+
+        while True:
+            time.sleep(PERIOD_SECONDS)
+            for (account, region, key), service in list(ecs._services.all_items()):
+                if service.get("status") != "ACTIVE":
+                    continue
+                try:
+                    with request_scope(account, region):
+                        self._look_at(key, service)
+                except Exception:
+                    logger.exception("Looking at service %s failed", key)
+
+    def _look_at(self, key: str, service: Record) -> None:
+        from ministack.services import ecs
+
+        cluster = key.split("/", 1)[0]
+        group = f"service:{service['serviceName']}"
+        for arn, task in list(ecs._tasks.items()):
+            if task.get("group") != group or task.get("clusterArn") != service.get("clusterArn"):
+                continue
+            if task.get("lastStatus") != "RUNNING":
+                continue
+            self._check_containers(task)
+            trouble = self._trouble(task, service)
+            if trouble:
+                self._replace(arn, task, trouble)
+            elif not task.get("_startup_stable") and self._age(task) > STABLE_SECONDS and self.is_well(task, service):
+                self._failures.pop((group, task["taskDefinitionArn"]), None)
+                ecs._record_service_task_healthy(key, task)
+        primary = ecs._primary_deployment(service)
+        if primary and primary.get("rolloutState") == "IN_PROGRESS":
+            ecs._reconcile_service_tasks(cluster, key)
+            ecs._complete_service_deployment(cluster, key)
+            if primary.get("rolloutState") == "COMPLETED":
+                _say(service, "has reached a steady state.")
+
+    def _age(self, task: Record) -> float:
+        containers = self._engine.containers.of_task(task["taskArn"])
+        return min((time.monotonic() - container.started for container in containers), default=0.0)
+
+    @staticmethod
+    def _targets(task: Record, service: Record) -> list[tuple[str, str]]:
+        from ministack.services import ecs
+
+        ip = ecs._task_ip(task)
+        groups = [entry.get("targetGroupArn") for entry in service.get("loadBalancers") or []]
+        return [(group, ip) for group in groups if group and ip]
+
+    def _trouble(self, task: Record, service: Record) -> str | None:
+        if any(entry.get("healthStatus") == "UNHEALTHY" for entry in task["containers"]):
+            return "Task failed container health checks"
+        grace = min(LONGEST_GRACE_SECONDS, int(service.get("healthCheckGracePeriodSeconds") or 0))
+        if self._age(task) > grace:
+            for group, ip in self._targets(task, service):
+                if TARGETS.state(group, ip) == "unhealthy":
+                    return f"Task failed ELB health checks in (target-group {group}): {TARGETS.description(group, ip)}"
+        return None
+
+    def _replace(self, arn: str, task: Record, reason: str) -> None:
+        from ministack.services import ecs
+
+        logger.warning("Task %s is replaced: %s", arn.rsplit("/", 1)[-1], reason)
+        if ecs._mark_task_stopped(arn, task, reason, _STARTED_BY_SCHEDULER):
+            ecs._record_service_task_failure(task)
+            ecs._cleanup_task_resources(task, self._engine)
+
+    # Health checks of the task definition.
+    def _check_containers(self, task: Record) -> None:
+        from ministack.services import ecs
+
+        definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+        wanted = {c["name"]: c["healthCheck"] for c in definition.get("containerDefinitions", []) if "healthCheck" in c}
+        if not wanted:
+            return
+        running = {c.launch.name: c for c in self._engine.containers.of_task(task["taskArn"])}
+        for entry in task["containers"]:
+            container = running.get(entry["name"])
+            if container is None or entry["name"] not in wanted:
+                continue
+            if container.id not in self._checks:
+                self._checks[container.id] = ContainerHealth(container, wanted[entry["name"]])
+            entry["healthStatus"] = self._checks[container.id].status
+        states = [entry.get("healthStatus") for entry in task["containers"] if entry["name"] in wanted]
+        task["healthStatus"] = next((s for s in ("UNHEALTHY", "UNKNOWN") if s in states), "HEALTHY")
+        living = {c.id for c in self._engine.containers.list()}
+        self._checks = {identity: check for identity, check in self._checks.items() if identity in living}
+
+    @staticmethod
+    def _containers_healthy(task: Record) -> bool:
+        from ministack.services import ecs
+
+        definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+        checked = any("healthCheck" in c for c in definition.get("containerDefinitions", []))
+        return not checked or task.get("healthStatus") == "HEALTHY"
+
+
+def _say(service: Record, message: str) -> None:
+    from ministack.core.responses import new_uuid
+    from ministack.services import ecs
+
+    text = f"(service {service['serviceName']}) {message}"
+    logger.info(text)
+    service["events"].insert(0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": text})

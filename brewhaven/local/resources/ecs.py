@@ -1,0 +1,157 @@
+"""ECS: tasks are processes, started with their roles; services are steady when their targets are healthy."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from brewhaven.local.engines import service_monitor, tasks
+from brewhaven.local.engines.containers import Engine
+from brewhaven.local.engines.link_local import LINK_LOCAL
+from brewhaven.local.engines.network import NETWORK
+from brewhaven.local.engines.watchdog import WATCHDOG
+from brewhaven.local.registry import REGISTRY, correction, replace
+from brewhaven.local.settings import CloudSettings
+
+ENGINE = Engine(CloudSettings.from_environment().folder / "containers")
+MONITOR = service_monitor.ServiceMonitor(ENGINE)
+
+
+@correction
+def tasks_are_processes() -> None:
+    """Containers run. The emulator has a whole scheduler for a Docker engine; here it finds one made of processes."""
+    from ministack.services import ecs
+
+    replace(ecs, "_get_docker", lambda _original: lambda: ENGINE)
+
+    def with_network(original: Any) -> Any:
+        def run_task(data: dict[str, Any]) -> Any:
+            # The scheduler keeps the first subnet only. Keys with an underscore are never shown.
+            network = (data.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+            overrides = data.get("overrides") or {"containerOverrides": [], "inferenceAcceleratorOverrides": []}
+            return original({**data, "overrides": {**overrides, "_network": network}})
+
+        return run_task
+
+    replace(ecs, "_run_task", with_network)
+    ecs._ACTION_MAP["RunTask"] = ecs._run_task
+
+    def with_start(original: Any) -> Any:
+        def start(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
+            with tasks.starting(task, definition, MONITOR.delay_before(task)):
+                original(task, definition, *rest)
+
+        return start
+
+    replace(ecs, "_start_task_worker", with_start)
+
+    def checked(original: Any) -> Any:
+        def prepare(*arguments: Any) -> Any:
+            try:
+                tasks.check(tasks.current(), ENGINE)
+            except tasks.TaskRefused as error:
+                raise ecs._SecretResolutionError(str(error)) from error
+            except tasks.ImageRefused as error:
+                raise ecs._ImagePullError(str(error)) from error
+            return original(*arguments)
+
+        return prepare
+
+    replace(ecs, "_prepare_service_images", checked)
+
+    def with_platform(original: Any) -> Any:
+        def register(task_arn: str, cluster: str, definition: Any, container: Any, kind: str, env: Any, *_: Any) -> Any:
+            token = original(task_arn, cluster, definition, container, kind, env, True, None)
+            env.update(tasks.platform_environment(tasks.current()))
+            env["ECS_CONTAINER_METADATA_URI_V4"] = f"{LINK_LOCAL.url}/v4/{token}"
+            return token
+
+        return register
+
+    replace(ecs, "_register_metadata", with_platform)
+
+    def as_launch(_original: Any) -> Any:
+        def build(container: dict[str, Any], _definition: Any, env: dict[str, str], *_: Any) -> dict[str, Any]:
+            try:
+                return {"launch": tasks.launch_of(tasks.current(), container, env, ENGINE)}
+            except tasks.TaskRefused as error:
+                raise ecs._SecretResolutionError(str(error)) from error
+
+        return build
+
+    replace(ecs, "_build_run_kwargs", as_launch)
+
+
+@correction
+def a_task_shows_its_interface() -> None:
+    """``attachments`` of a task name its network interface, subnet, MAC and private address.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html
+    """
+    from ministack.services import ecs
+
+    def build(original: Any) -> Any:
+        def record(task: dict[str, Any], container: Any, network: Any) -> None:
+            interface = container.launch.interface
+            task["_subnet"] = interface.subnet
+            original(task, container, network)
+            for attachment in task.get("attachments") or []:
+                known = {detail["name"] for detail in attachment["details"]}
+                more = {
+                    "networkInterfaceId": interface.eni,
+                    "macAddress": interface.mac,
+                    "privateDnsName": f"ip-{interface.ip.replace('.', '-')}.ec2.internal",
+                }
+                attachment["details"] += [{"name": n, "value": v} for n, v in more.items() if n not in known]
+            for entry in task.get("containers") or []:
+                entry["networkInterfaces"] = [
+                    {"attachmentId": a["id"], "privateIpv4Address": interface.ip} for a in task["attachments"]
+                ]
+
+        return record
+
+    replace(ecs, "_record_task_ip", build)
+
+
+@correction
+def what_a_task_held_is_taken_back() -> None:
+    """A stopped task's credentials, address and files are gone."""
+    from ministack.services import ecs
+
+    def build(original: Any) -> Any:
+        def cleanup(task: dict[str, Any], *rest: Any) -> None:
+            containers = ENGINE.containers.of_task(task["taskArn"])
+            original(task, *rest)
+            for container in containers:
+                # The scheduler does not stop the other containers of a task whose essential one has exited.
+                container.stop()
+                container.remove()
+            tasks.forget(task)
+
+        return cleanup
+
+    replace(ecs, "_cleanup_task_resources", build)
+
+
+def _start() -> None:
+    for name in ("tasks", "networks"):
+        shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
+    WATCHDOG.start(ENGINE.folder / "processes")
+    NETWORK.forget_all()
+    LINK_LOCAL.open()
+    MONITOR.start()
+
+
+def _reset() -> None:
+    LINK_LOCAL.tasks.clear()
+    NETWORK.forget_all()
+
+
+def _stop() -> None:
+    ENGINE.containers.close()
+    WATCHDOG.stop()
+
+
+REGISTRY.on_start.append(_start)
+REGISTRY.on_reset.append(_reset)
+REGISTRY.on_stop.append(_stop)

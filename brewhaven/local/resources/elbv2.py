@@ -1,0 +1,210 @@
+"""Elastic Load Balancing: an address that a browser reaches, health that is measured, errors as AWS words them."""
+
+from __future__ import annotations
+
+import errno
+import random
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
+from brewhaven.local.engines.http_proxy import Pool, TargetError
+from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.target_health import TARGETS, address_of, balancer_peer
+from brewhaven.local.registry import REGISTRY, correction, replace
+
+POOL = Pool()
+
+
+@correction
+def a_load_balancer_has_an_address() -> None:
+    """``DNSName`` is a name under which the load balancer answers: here an address and port of this machine.
+
+    It is chosen once and kept with the load balancer, over updates and restarts.
+    """
+    from ministack.services import alb
+    from ministack.services.cloudformation import provisioners
+
+    def named(balancer: dict[str, Any]) -> str:
+        port = balancer["_first_door"] = choose_port()
+        balancer["_doors"] = {}
+        balancer["DNSName"] = name_of(port)
+        return str(balancer["DNSName"])
+
+    def through_api(original: Any) -> Any:
+        def create(params: dict[str, Any]) -> Any:
+            before = set(alb._lbs)
+            status, headers, body = original(params)
+            for arn in set(alb._lbs) - before:
+                old = alb._lbs[arn]["DNSName"]
+                body = (body.encode() if isinstance(body, str) else body).replace(
+                    old.encode(), named(alb._lbs[arn]).encode()
+                )
+            return status, headers, body
+
+        return create
+
+    def through_stack(original: Any) -> Any:
+        def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+            arn, attributes = original(logical_id, properties, stack_name)
+            return arn, {**attributes, "DNSName": named(alb._lbs[arn])}
+
+        return create
+
+    replace(alb, "_create_lb", through_api)
+    alb._ACTION_MAP["CreateLoadBalancer"] = alb._create_lb
+    replace(provisioners, "_elbv2_load_balancer_create", through_stack)
+    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"] = (
+        provisioners._elbv2_load_balancer_create
+    )
+
+
+@correction
+def a_deleted_load_balancer_leaves_no_interface() -> None:
+    """Its network interfaces go with it, so that its security group and subnets can be deleted."""
+    from ministack.services import alb
+    from ministack.services.cloudformation import provisioners
+
+    def release(balancer: dict[str, Any] | None) -> None:
+        interface = NETWORK.at((balancer or {}).get("_ip", ""))
+        if interface is not None:
+            NETWORK.detach(interface)
+
+    def through_api(original: Any) -> Any:
+        def delete(params: dict[str, Any]) -> Any:
+            balancer = alb._lbs.get(alb._p(params, "LoadBalancerArn"))
+            answer = original(params)
+            release(balancer)
+            return answer
+
+        return delete
+
+    def through_stack(original: Any) -> Any:
+        def delete(physical_id: str, properties: dict[str, Any]) -> None:
+            balancer = alb._lbs.get(physical_id)
+            original(physical_id, properties)
+            release(balancer)
+
+        return delete
+
+    replace(alb, "_delete_lb", through_api)
+    alb._ACTION_MAP["DeleteLoadBalancer"] = alb._delete_lb
+    replace(provisioners, "_elbv2_load_balancer_delete", through_stack)
+    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["delete"] = (
+        provisioners._elbv2_load_balancer_delete
+    )
+
+
+@correction
+def target_health_is_measured() -> None:
+    """DescribeTargetHealth tells what the health checks found; the emulator calls every target healthy.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
+    """
+    from ministack.services import alb
+
+    def build(_original: Any) -> Any:
+        def describe(params: dict[str, Any]) -> Any:
+            arn = alb._p(params, "TargetGroupArn")
+            if arn not in alb._tgs:
+                return alb._error("TargetGroupNotFound", f"Target group '{arn}' not found.")
+            wanted = {target["Id"] for target in alb._parse_targets_param(params)}
+            members = "".join(
+                f"<member><Target><Id>{identity}</Id><Port>{port}</Port></Target>"
+                f"<HealthCheckPort>{port}</HealthCheckPort><TargetHealth><State>{target.state}</State>"
+                + (f"<Reason>{target.reason}</Reason>" if target.reason else "")
+                + (f"<Description>{escape(target.description)}</Description>" if target.description else "")
+                + "</TargetHealth></member>"
+                for identity, port, target in TARGETS.of_group(arn)
+                if not wanted or identity in wanted
+            )
+            return alb._xml(
+                200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+            )
+
+        return describe
+
+    replace(alb, "_describe_target_health", build)
+    alb._ACTION_MAP["DescribeTargetHealth"] = alb._describe_target_health
+
+
+@correction
+def requests_go_to_healthy_targets() -> None:
+    """A request goes to a healthy target; if none is healthy, to any; errors have the pages of AWS.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+    """
+    from ministack.services import alb
+
+    def choose(original: Any) -> Any:
+        async def forward(arn: str, method: str, path: str, headers: Any, body: Any, query: Any, *raw: Any) -> Any:
+            group = alb._tgs.get(arn)
+            if group is None or group.get("TargetType") == "lambda":
+                return await original(arn, method, path, headers, body, query, *raw)
+            registered = list(alb._targets.get(arn) or [])
+            if not registered:
+                return error_page(503)
+            healthy = [t for t in registered if TARGETS.state(arn, str(t["Id"])) == "healthy"]
+            target = random.choice(healthy or registered)  # noqa: S311  (spreading requests is no secret)
+            raw_query, raw_path = (*raw, None, None)[:2]
+            request_target = (raw_path or path) + (f"?{raw_query}" if raw_query else "")
+            return await _forward(target, group, method, request_target, headers, body)
+
+        return forward
+
+    replace(alb, "_forward_to_tg", choose)
+
+    def whole(original: Any) -> Any:
+        def host_header(host: str, port: int) -> str:
+            # The door's port belongs to the name of the load balancer here; AWS cuts off only a port that does not.
+            ours = any(balancer.get("DNSName") == host for _key, balancer in alb._lbs.all_items())
+            return host if ours else str(original(host, port))
+
+        return host_header
+
+    replace(alb, "_target_host_header", whole)
+
+
+async def _forward(
+    target: dict[str, Any], group: dict[str, Any], method: str, path: str, headers: dict[str, str], body: bytes
+) -> Any:
+    from ministack.core.responses import StreamingResponse
+
+    peer = balancer_peer(group)
+    try:
+        if peer is None:
+            return error_page(503)
+        port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
+        answer = await POOL.request(port, method, path, headers, body or b"")
+    except Unreachable as error:
+        return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
+    except TargetError as error:
+        return error_page(error.status)
+
+    async def run(send: Any, _receive: Any) -> None:
+        async for chunk in answer.body():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return answer.status, answer.headers, StreamingResponse(run)
+
+
+def error_page(status: int) -> tuple[int, dict[str, str], bytes]:
+    """What a load balancer itself answers."""
+    title = f"{status} {HTTPStatus(status).phrase.replace('Gateway Timeout', 'Gateway Time-out')}"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        title = "503 Service Temporarily Unavailable"
+    page = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    )
+    return status, {"Server": "awselb/2.0", "Content-Type": "text/html"}, page.encode()
+
+
+def _start() -> None:
+    TARGETS.start()
+    BALANCER_DOORS.start()
+
+
+REGISTRY.on_start.append(_start)

@@ -1,0 +1,17 @@
+// The lines of an order or cart as a short list.
+
+import { h } from './dom.js';
+import { money } from './format.js';
+
+export function orderLines(lines) {
+  return h('ul', { class: 'summary' }, lines.map((line) => {
+    const chosen = [line.size?.name ?? line.size_name, ...(line.extras?.[0]?.name ? line.extras.map(({ name }) => name) : line.extra_names ?? [])];
+    return h('li', {},
+      h('span', { class: 'number' }, `${line.quantity} ×`),
+      h('strong', {}, line.name),
+      h('span', { class: 'number' }, line.total_cents === null ? '' : money(line.total_cents)),
+      h('span', { class: 'soft' }, [...chosen, line.note && `“${line.note}”`].filter(Boolean).join(' · ')));
+  }));
+}
+
+export const totalLine = (cents) => h('p', { class: 'split total rule' }, h('span', {}, 'Total'), h('span', { class: 'number' }, money(cents)));

