@@ -60,7 +60,7 @@ def ensure(folder: Path, requirements: str) -> Path:
         if requirements.strip():
             listing = draft / "requirements.txt"
             listing.write_text(requirements)
-            _run("pip", "install", "--quiet", "--python", str(draft / "bin" / "python"), "-r", str(listing))
+            _install(draft / "bin" / "python", listing)
         (draft / "complete").touch()
         try:
             draft.rename(environment)
@@ -71,6 +71,15 @@ def ensure(folder: Path, requirements: str) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return environment
+
+
+def _install(python: Path, listing: Path) -> None:
+    """Install from uv's cache alone, where `make setup` left the shop's packages; only what is missing needs the net."""
+    install = ("pip", "install", "--quiet", "--python", str(python), "-r", str(listing))
+    try:
+        _run(*install, "--offline")
+    except RequirementsError:
+        _run(*install, "--system-certs")
 
 
 def _run(*arguments: str) -> None:
