@@ -284,7 +284,7 @@ def start(
     if target.chosen(settings) == "local":
         start_local_cloud(settings)
     cloud = target.current(settings)
-    what = starting.plan(course, starting.deployed_lesson(course, cloud, student), goal, local=cloud.is_local)
+    what = starting.plan_from_here(course, cloud, goal, student)
     console.err.print(what.sentence, markup=False, soft_wrap=True)
     removes = what.way in ("back", "empty")
     if removes and not cloud.is_local and not yes and not typer.confirm("Go on?", default=False, err=True):

@@ -30,9 +30,15 @@ def chosen(lesson: str | None, phase: int | None) -> list[Lesson]:
     return [course.lesson(lesson)] if lesson is not None else list(course.phase(phase or 0).lessons)
 
 
-def _inner_loop() -> dict[str, str]:
-    """Hand on the switch that leaves out the CDK's template validation, which a fast test run has done once already."""
-    return {name: os.environ[name] for name in ("CDK_VALIDATION",) if name in os.environ}
+def _handed_on() -> dict[str, str]:
+    """What a lab's shell gets of this process's environment besides the cloud's variables.
+
+    ``BREWHAVEN_*`` names the local cloud for the `brewhaven` commands of a lab; ``CDK_VALIDATION`` leaves out the
+    CDK's validation of templates, for a test run that has done it once already.
+    """
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("BREWHAVEN_") or name == "CDK_VALIDATION"
+    }
 
 
 @dataclass
@@ -63,7 +69,7 @@ class Session:
                 item.id,
                 document.read(item.path),
                 target=self.cloud.name,
-                environment={**self.cloud.environment, **_inner_loop()},
+                environment={**self.cloud.environment, **_handed_on()},
                 drop=drop,
                 watch=self.watch,
             )
@@ -76,14 +82,13 @@ class Session:
     def _prepare(self, course: Course, item: Lesson) -> None:
         """A lab begins with what the lesson before left, or with its own state when it is run again."""
         goal = course.before(item)
-        found = start.deployed_lesson(course, self.cloud, self.student)
-        if found in (goal, item):
+        what = start.plan_from_here(course, self.cloud, goal, self.student)
+        if what.way == "nothing" or what.found == item:
             return
-        what = start.plan(course, found, goal, local=self.cloud.is_local)
         if not self.cloud.is_local and what.way != "forward":
             raise BrewHavenError(
-                f"Lab {item.id} begins where lesson {goal.id if goal else 'zero'} ended, and lesson "
-                f"{found.id if found else 'none'} is deployed on AWS; going there removes what later lessons added.",
+                f"Lab {item.id} begins where the lesson before it ended, and on AWS lesson "
+                f"{what.found.id if what.found else 'none'} is deployed; going there removes what later lessons added.",
                 f"Run `brewhaven start {item.id}` if you want that.",
             )
         self.announce(f"[dim]{what.sentence}[/dim]")

@@ -14,6 +14,11 @@ from brewhaven.local import lifecycle
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
+
+class UnknownStateError(BrewHavenError):
+    """It cannot be said which lesson is deployed, so no way leads on from there in place."""
+
+
 Way = Literal["nothing", "forward", "afresh", "back", "empty"]
 
 
@@ -37,7 +42,7 @@ class Plan:
     @property
     def sentence(self) -> str:
         """What will happen, for the student."""
-        found = f"lesson {self.found.id} is deployed" if self.found else "nothing is deployed"
+        found = f"lesson {self.found.id} is deployed" if self.found else "no lesson is deployed as a whole"
         goal = f"the state of lesson {self.goal.id}" if self.goal else "an empty account"
         return {
             "nothing": f"Already there: {found}.",
@@ -65,7 +70,7 @@ def deployed_lesson(course: Course, cloud: Target, student: str | None = None) -
     """The last lesson that is deployed, from what the stacks say about themselves.
 
     Raises:
-        BrewHavenError: A stack of the course is there, but not whole.
+        UnknownStateError: A stack of the course is there, but not whole, or it does not say what it is.
     """
     found: Lesson | None = None
     prefix = f"{student}-" if student else ""
@@ -75,12 +80,16 @@ def deployed_lesson(course: Course, cloud: Target, student: str | None = None) -
             if state is None:
                 continue
             if not state.is_complete and state.status != "UPDATE_ROLLBACK_COMPLETE":
-                raise BrewHavenError(
+                raise UnknownStateError(
                     f"The stack {state.name} is not whole: its status is {state.status}.",
                     "`brewhaven destroy` takes it away, then start again.",
                 )
-            if state.lesson:
-                found = course.lesson(state.lesson)
+            if state.lesson is None:
+                raise UnknownStateError(
+                    f"The stack {state.name} does not say which lesson it has reached: another version made it.",
+                    "`brewhaven destroy` takes it away, then start again.",
+                )
+            found = course.lesson(state.lesson)
     return found
 
 
@@ -102,6 +111,21 @@ def plan(course: Course, found: Lesson | None, goal: Lesson | None, *, local: bo
         return Plan(found, goal, "afresh", (goal,))
     later = course.lessons[course.lessons.index(goal) : course.lessons.index(found)]
     return Plan(found, goal, "back", tuple(reversed(later)))
+
+
+def plan_from_here(course: Course, cloud: Target, goal: Lesson | None, student: str | None = None) -> Plan:
+    """Look at what is deployed and choose the way; a broken local deployment is simply built again.
+
+    Raises:
+        UnknownStateError: A deployment on AWS is broken: what is there is the student's to decide on.
+    """
+    try:
+        found = deployed_lesson(course, cloud, student)
+    except UnknownStateError:
+        if not cloud.is_local:
+            raise
+        return Plan(None, goal, "afresh", (goal,)) if goal else Plan(None, None, "empty")
+    return plan(course, found, goal, local=cloud.is_local)
 
 
 def carry_out(
