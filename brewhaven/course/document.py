@@ -23,7 +23,6 @@ from pathlib import Path
 OUTCOME_LANGUAGES = ("text", "json", "console")
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 _HEADING = re.compile(r"^(?P<marks>#{1,4}) +(?P<title>.+?) *$")
-_NUMBER = re.compile(r"^\d+\. +")
 _OUTCOME = re.compile(r"\byou (?:now |still |again )?see\b(?P<refused> (?:it|them) (?:refused|fail)\b)?", re.IGNORECASE)
 _ANSWER = re.compile(r"^- \*\*(?P<letter>[A-H])\.\*\* +(?P<text>.+)$")
 _EXPLANATION = re.compile(r"^- \*\*(?P<letter>[A-H])\*\* is (?P<verdict>right|wrong): +(?P<text>.+)$")
@@ -159,6 +158,7 @@ class Document:
     def steps(self) -> list[Step]:
         """The lab: every ``bash`` block in order, with the outcome that follows it."""
         steps: list[Step] = []
+        shell = [block for block in self.blocks if block.language == "bash"]
         for place, block in enumerate(self.blocks):
             if block.language != "bash":
                 continue
@@ -169,7 +169,7 @@ class Document:
             steps.append(
                 Step(
                     number=len(steps) + 1,
-                    heading=_NUMBER.sub("", block.heading),
+                    heading=_with_part(block, shell),
                     lead=block.lead,
                     command=block.text,
                     line=block.line,
@@ -185,6 +185,12 @@ class Document:
     def questions(self) -> list[Question]:
         section = self.section("Self-test")
         return _questions(section.lines) if section else []
+
+
+def _with_part(block: Block, among: list[Block]) -> str:
+    """The heading of a step, with the number of the step below it where there are several."""
+    same = [other for other in among if other.heading == block.heading]
+    return block.heading if len(same) == 1 else f"{block.heading} ({same.index(block) + 1} of {len(same)})"
 
 
 def read(path: Path) -> Document:

@@ -70,7 +70,7 @@ def step(item: Step) -> RenderableType:
     """A step as `lab show` prints it: why, the command, what is seen."""
     only = {"aws": " (needs a real account)", "local": " (needs the local cloud)"}.get(item.only or "", "")
     return Group(
-        Text(f"{item.number}. {item.heading}{only}", style="bold"),
+        Text(f"{item.heading}{only}", style="bold"),
         Markdown(_GLOSSARY_LINK.sub(r"*\1*", item.lead)),
         Syntax(item.command, "bash", theme="ansi_dark", background_color="default"),
         Panel(
@@ -86,7 +86,7 @@ def step_result(result: StepResult, seconds: bool = True) -> RenderableType:
     note = ""
     if result.state == "elsewhere":
         note = " [dim]needs a real account[/dim]" if result.only == "aws" else " [dim]needs the local cloud[/dim]"
-    line = Text.from_markup(f"  {MARKS[result.state]} {result.number}. {escape(result.heading)}{time}{note}")
+    line = Text.from_markup(f"  {MARKS[result.state]} {escape(result.heading)}{time}{note}")
     if result.state != "failed":
         return line
     output = result.output.rstrip() or "(nothing)"
