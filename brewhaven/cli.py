@@ -82,8 +82,8 @@ def up(
 
     settings = _settings()
     place = course.find(phase)
-    deployed = up_module.up(settings, Request(place))
-    report.deployment(place, deployed, json=json)
+    deployed, accounts = up_module.up(settings, Request(place))
+    report.deployment(place, deployed, accounts=accounts, json=json)
 
 
 @app.command(
@@ -130,7 +130,7 @@ def deploy(
     "[bold]brewhaven destroy[/bold] everything"
 )
 def destroy(
-    phase: Annotated[int, typer.Argument(metavar="[N]", help="This phase and all later ones; without it, all.")] = 1,
+    phase: Annotated[int, typer.Argument(metavar="N", help="This phase and all later ones; without it, all.")] = 1,
     student: Student = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on AWS.")] = False,
     json: Json = False,

@@ -239,7 +239,7 @@ def wait_until_ready(url: str, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise BrewHavenError(
                 f"The shop at {url} was not ready within {seconds:.0f} s; the last answer was: {said}",
-                "See what it wrote with `aws logs tail --since 10m <StorefrontLogGroupName>`; `brewhaven status` "
-                "shows that name, and `brewhaven local logs` what the local cloud wrote.",
+                "See what it wrote with `aws logs filter-log-events --log-group-name NAME`, where `brewhaven status` "
+                "shows the name as StorefrontLogGroupName, and `brewhaven local logs` for the local cloud's own.",
             )
         time.sleep(0.25)

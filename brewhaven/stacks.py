@@ -69,6 +69,11 @@ def describe(target: Target, name: str) -> StackState | None:
     return StackState(name, stack["StackStatus"], outputs, lesson[1] if lesson else None)
 
 
+def creation_id(target: Target, name: str) -> str:
+    """The id that a stack got when it was created; one that was deleted and made again has another."""
+    return str(target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackId"])
+
+
 def resources(target: Target, name: str) -> list[dict[str, Any]]:
     """Summaries of a stack's resources: ``ResourceType``, ``PhysicalResourceId`` and so on."""
     pages = target.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)

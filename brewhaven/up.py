@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brewhaven import console, deploy, target
+from brewhaven import accounts, console, deploy, target
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
@@ -16,8 +16,8 @@ def start_local_cloud(settings: CloudSettings) -> None:
         step.result(f"{HOST}:{settings.port}" if started else "ran already")
 
 
-def up(settings: CloudSettings, request: Request) -> Deployed:
-    """Start the local cloud, bootstrap it, deploy, and wait for the shop.
+def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[dict[str, str]]]:
+    """Start the local cloud, bootstrap it, deploy, wait for the shop, and return it with its demo accounts.
 
     Raises:
         UsageError: AWS is the chosen cloud: `up` never touches an account.
@@ -30,4 +30,5 @@ def up(settings: CloudSettings, request: Request) -> Deployed:
     start_local_cloud(settings)
     cloud = target.local(settings)
     deploy.ensure_bootstrap(settings, cloud)
-    return deploy.deploy(settings, cloud, request)
+    deployed = deploy.deploy(settings, cloud, request)
+    return deployed, accounts.demo_accounts(settings, cloud, request.stack_ids[0], deployed)

@@ -9,7 +9,7 @@ from typing import Any
 from brewhaven.diff import schemas
 from brewhaven.diff.model import Deployment, Key, PropertyChange, Replacement, Resource, ResourceChange
 from brewhaven.diff.names import is_helper
-from brewhaven.diff.values import canonical, references
+from brewhaven.diff.values import canonical, is_function, references
 
 HOLDS = {
     "AWS::DynamoDB::Table": "the items of the table",
@@ -38,6 +38,7 @@ HOLDS = {
 """What is lost with a resource of a type; the types that hold something."""
 
 _FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "deleted after a snapshot"}
+_NEW_TYPE = "the logical id had another type before, which CloudFormation refuses: the deploy fails"
 _SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBInstance", "AWS::RDS::DBCluster"}
 _IDENTITIES = (
     "IndexName",
@@ -67,7 +68,8 @@ def compare_resources(aligned: Deployment, original: Deployment, after: Deployme
         if before is None:
             found.append(_lone("added", None, resource))
         elif before.type != resource.type:
-            found += [_lone("removed", original.get(old_keys[before.key]), None), _lone("added", None, resource)]
+            gone, new = _lone("removed", original.get(old_keys[before.key]), None), _lone("added", None, resource)
+            found += [gone, replace(new, because=(_NEW_TYPE,))]
         else:
             written = original.get(old_keys[before.key]) or before
             change = _changed(written, before, resource)
@@ -159,12 +161,12 @@ def compare_values(path: str, before: Any, after: Any, type_: str | None) -> Ite
     """The smallest parts that differ: into objects, and into lists whose members can be told apart."""
     if canonical(before) == canonical(after):
         return
-    if isinstance(before, dict) and isinstance(after, dict) and not _is_function(before) and not _is_function(after):
+    if isinstance(before, dict) and isinstance(after, dict) and not is_function(before) and not is_function(after):
         for name in [*before, *(name for name in after if name not in before)]:
             yield from compare_values(f"{path}.{name}", before.get(name), after.get(name), type_)
         return
-    if isinstance(before, list) and isinstance(after, list):
-        pairs = _pairs(before, after)
+    if isinstance(before, list | None) and isinstance(after, list | None):
+        pairs = _pairs(before or [], after or [])
         if pairs is not None:
             for name, old, new in pairs:
                 yield from compare_values(f"{path}[{name}]", old, new, type_)
@@ -173,14 +175,10 @@ def compare_values(path: str, before: Any, after: Any, type_: str | None) -> Ite
     yield PropertyChange(path, before, after, replacement)
 
 
-def _is_function(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
-
-
 def _pairs(before: list[Any], after: list[Any]) -> list[tuple[str, Any, Any]] | None:
     """Members that belong together: by a name of their own, else by place when nothing was inserted."""
     members = [*before, *after]
-    if not all(isinstance(member, dict) and not _is_function(member) for member in members):
+    if not all(isinstance(member, dict) and not is_function(member) for member in members):
         return _texts(before, after)
     for identity in _IDENTITIES:
         ours = {canonical(member.get(identity)): member for member in before if identity in member}

@@ -152,7 +152,7 @@ class ResourceChange:
         because: Why it is replaced, in words; empty if it is not.
         holds: What a stateful resource holds (`the items of the table`); None when nothing is lost with it.
         fate: What becomes of the old one that goes: `deleted`, `kept` or `deleted after a snapshot`.
-        code: The line of CDK code behind it.
+        code: The lines of CDK code behind it, the most telling first.
         helper: One of the functions that the CDK adds for itself.
     """
 
@@ -164,7 +164,7 @@ class ResourceChange:
     because: tuple[str, ...] = ()
     holds: str | None = None
     fate: str | None = None
-    code: CodeLine | None = None
+    code: tuple[CodeLine, ...] = ()
     helper: bool = False
 
     @property
@@ -188,6 +188,7 @@ class Fact:
         amount: US dollars an hour, for topic `cost`.
         value: The part that changes when the subject stays: an address, a price, a variable's value.
         helper: About one of the functions that the CDK adds for itself.
+        heading: What it stands under when facts are listed: the one who may do something.
     """
 
     topic: Topic
@@ -200,6 +201,7 @@ class Fact:
     amount: float = 0.0
     value: str = ""
     helper: bool = False
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class FactChange:
     kind: Kind
     before: Fact | None
     after: Fact | None
-    code: CodeLine | None = None
+    code: tuple[CodeLine, ...] = ()
 
     @property
     def fact(self) -> Fact:

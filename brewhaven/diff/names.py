@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from brewhaven.diff.model import Deployment, Key, Resource
+from brewhaven.diff.model import Deployment, Resource
 
 NOUNS = {
     "AWS::ApiGateway::RestApi": "API",
@@ -94,9 +94,11 @@ _REPEATS = {
     "Table", "Bucket", "Task", "TaskDef", "TaskDefinition", "TaskRole", "ExecutionRole", "Vpc", "Topic", "Queue",
     "Handler", "Secret", "Logs", "LogGroup", "Database", "Default", "Resource", "LaunchTemplate", "Target", "Policy",
     "DefaultPolicy", "Profile", "InstanceRole", "Server", "DefaultRoute", "RouteTable", "RouteTableAssociation",
+    "DefaultServiceDiscoveryNamespace", "IGW", "VPCGW", "CloudmapService",
 }  # fmt: skip
 """Ids of constructs that say no more than the noun does."""
 
+_GENERATED = re.compile(r"[A-Za-z0-9]{12,}[A-F0-9]{8}")
 _HELPER = re.compile(
     r"^(AWSCDK|AWS[0-9a-f]{32}|Custom::|CustomResourceProvider|LogRetention|CdkHelper|framework-|AwsCliLayer)"
     r"|[0-9a-fA-F]{32}|CustomResourceProvider"
@@ -121,7 +123,9 @@ def noun_of(type_: str) -> str:
     if type_ in NOUNS:
         return NOUNS[type_]
     last = type_.rpartition("::")[2]
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", last)
+    if type_.startswith("Custom::"):
+        return f"custom resource {last}"
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", last.replace("VPC", "VPC "))
     return " ".join(word if word.isupper() else word.lower() for word in words.split())
 
 
@@ -156,9 +160,10 @@ class Names:
         noun = noun_of(resource.type)
         return name if name.lower().endswith(noun.replace(" ", "")) else f"the {name} {noun}"
 
-    def key(self, key: Key) -> str:
-        resource = self._deployment.get(key)
-        return self.of(resource) if resource else key[1]
+    def below(self, resource: Resource) -> str:
+        """The name inside its component; the component's own name for what it mainly is."""
+        _, _, below = self.bare(resource).partition("/")
+        return _GENERATED.sub("…", below or resource.component)
 
     def reference(self, stack: str) -> Namer:
         """A namer for the values of one stack: references become `CatalogTable`, `CatalogTable.StreamArn`."""

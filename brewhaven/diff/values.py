@@ -166,6 +166,31 @@ def _named(value: Any, namer: Namer) -> Any:
     return value
 
 
+def brief(value: Any, namer: Namer = plain) -> str:
+    """A value for a person: `IndexName: ByCategory, KeySchema: gsi1pk HASH + gsi1sk RANGE`."""
+    if isinstance(value, dict) and not is_function(value):
+        if len(value) <= MOST_BARE and all(not isinstance(inner, dict | list) for inner in value.values()):
+            return " ".join(text(inner, namer) for inner in value.values())
+        return ", ".join(f"{name}: {_inside(inner, namer)}" for name, inner in value.items())
+    if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        return " + ".join(_inside(inner, namer) for inner in value)
+    return text(value, namer)
+
+
+MOST_BARE = 2
+"""Members of an object whose values explain themselves, like a key's name and kind."""
+
+
+def _inside(value: Any, namer: Namer) -> str:
+    said = brief(value, namer)
+    return f"({said})" if isinstance(value, dict) and ": " in said and not is_function(value) else said
+
+
+def is_function(value: dict[str, Any]) -> bool:
+    """Whether an object is an intrinsic function: `{"Ref": ...}`."""
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
+
+
 def canonical(value: Any) -> str:
     """Equal values give equal text."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

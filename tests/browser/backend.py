@@ -66,7 +66,9 @@ def running_shop(folder: Path) -> Iterator[RunningShop]:
                 name=role.value.title(), email=staff[role.value].email, password=staff[role.value].password, role=role
             )
         port = _free_port()
-        server = uvicorn.Server(uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None, access_log=False)
+        )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         _until(lambda: server.started, "the shop did not start")
@@ -82,8 +84,8 @@ def _sdk_environment(folder: Path) -> dict[str, str]:
     port = (folder / "port").read_text()
     return {
         "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+        "AWS_ACCESS_KEY_ID": "test",  # the emulator's own root: presigned requests need a key that it knows
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

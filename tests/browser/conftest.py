@@ -1,6 +1,6 @@
 """The shop in a real browser: which shop, which Chromium, and who works there.
 
-The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's,
+The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's
 when a fixture `shop` offers it; else one beside the emulator (`backend.py`).
 """
 
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, StorageState
 
 from tests.browser.backend import Account, RunningShop, running_shop
 from tests.browser.pages import Shop
@@ -93,12 +93,15 @@ def visitor(browser: Browser, shop_url: str, complaints: list[str]) -> Iterator[
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def visit(*, width: int = 1280, height: int = 900, dark: bool = False) -> Shop:
+    def visit(
+        *, width: int = 1280, height: int = 900, dark: bool = False, signed_in: StorageState | None = None
+    ) -> Shop:
         context = browser.new_context(
             base_url=shop_url,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            storage_state=signed_in,
         )
         context.set_default_timeout(15_000)
         context.on("console", heard)
@@ -117,11 +120,23 @@ def guest(visitor: Callable[..., Shop]) -> Shop:
     return visitor()
 
 
-@pytest.fixture
-def manager(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
-    return visitor().signed_in(staff["manager"])
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, shop_url: str, staff: dict[str, Account]) -> dict[str, StorageState]:
+    """The cookies of `barista` and `manager`: they sign in once, since passwords are slow to check on purpose."""
+    states = {}
+    for role in ("barista", "manager"):
+        context = browser.new_context(base_url=shop_url)
+        Shop(context.new_page()).signed_in(staff[role])
+        states[role] = context.storage_state()
+        context.close()
+    return states
 
 
 @pytest.fixture
-def barista(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
-    return visitor().signed_in(staff["barista"])
+def manager(visitor: Callable[..., Shop], signed_in: dict[str, StorageState]) -> Shop:
+    return visitor(signed_in=signed_in["manager"])
+
+
+@pytest.fixture
+def barista(visitor: Callable[..., Shop], signed_in: dict[str, StorageState]) -> Shop:
+    return visitor(signed_in=signed_in["barista"])

@@ -58,7 +58,7 @@ def test_an_unpaid_order_can_be_paid_on_its_own_page_or_cancelled(guest: Shop) -
     guest.page.get_by_role("button", name="Pay now").click()
     expect(guest.step).to_contain_text("Received")
     guest.page.get_by_role("button", name="Cancel this order").click()
-    expect(guest.page.get_by_text("This order was cancelled")).to_be_visible()
+    expect(guest.page.get_by_text("This order was cancelled. Nothing of it will be made.", exact=True)).to_be_visible()
 
 
 def test_the_cart_survives_a_reload(guest: Shop) -> None:
@@ -72,6 +72,12 @@ def test_the_cart_survives_a_reload(guest: Shop) -> None:
     drawer.get_by_role("button", name="Remove Cappuccino").click()
     drawer.get_by_role("button", name="Remove Espresso").click()
     expect(drawer.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
+
+
+def test_products_show_their_pictures(guest: Shop) -> None:
+    guest.open("/")
+    for name in ("Espresso", "Butter Croissant", "Night Watch Decaf"):
+        assert "/media/" in guest.picture_of(name), name
 
 
 def test_search_and_filters_find_what_fits(guest: Shop) -> None:

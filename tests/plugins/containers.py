@@ -6,23 +6,25 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.plugins.local_cloud import Cloud
 
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "tiny"
 
-SERVER = '''
+SERVER = """
 import http.server, json, os, pathlib, sys, urllib.request
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -52,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 print("serving", flush=True)
 http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", "8080"))), Handler).serve_forever()
-'''
+"""
 
 DOCKERFILE = """
 FROM python:3.12-slim
@@ -81,9 +83,31 @@ class Service:
     balancer_ingress: str = "127.0.0.1/32"
     task_ingress: bool = True
     resources: dict[str, Any] = field(default_factory=dict)
+    last_words: str = ""
+    stopped: list[dict[str, Any]] = field(default_factory=list)
+    _address: str = ""
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def deploy(self) -> str:
         """Create or update the stack and return its final status."""
+        watcher = threading.Thread(target=self._listen, daemon=True)
+        self._over.clear()
+        watcher.start()
+        try:
+            return self._deploy()
+        finally:
+            self._over.set()
+            watcher.join()
+
+    def _listen(self) -> None:
+        """Keep log and tasks: a stack that is rolled back takes its log group and its cluster with it."""
+        while not self._over.wait(0.3):
+            with suppress(ClientError):
+                self.last_words = self.log() or self.last_words
+            with suppress(ClientError):
+                self.stopped = self.tasks("STOPPED") or self.stopped
+
+    def _deploy(self) -> str:
         cloudformation = self.cloud.client("cloudformation")
         arguments = {
             "StackName": self.name,
@@ -96,10 +120,8 @@ class Service:
         except cloudformation.exceptions.AlreadyExistsException:
             cloudformation.update_stack(**arguments)
             waiter = cloudformation.get_waiter("stack_update_complete")
-        try:
+        with suppress(WaiterError):  # The status says it.
             waiter.wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-        except WaiterError:
-            pass  # The status says it.
         return str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
 
     def failures(self) -> list[str]:
@@ -123,7 +145,8 @@ class Service:
     @property
     def url(self) -> str:
         """Address of the load balancer."""
-        return f"http://{self.output('Address')}"
+        self._address = self._address or self.output("Address")
+        return f"http://{self._address}"
 
     def get(self, path: str = "/") -> dict[str, Any]:
         """Ask the service through the load balancer."""

@@ -8,7 +8,7 @@ from typing import Any
 from brewhaven.diff.facts import conditions, verbs
 from brewhaven.diff.facts.side import Side
 from brewhaven.diff.facts.statements import IDENTITIES, Permission, permissions, principals, together
-from brewhaven.diff.model import Fact, FactChange, Kind, Resource
+from brewhaven.diff.model import Fact, FactChange, Resource
 from brewhaven.diff.names import is_helper, join_words, sentence
 from brewhaven.diff.values import as_list
 
@@ -57,7 +57,7 @@ def _sentences(group: tuple[Any, ...], targets: dict[str, list[Permission]]) -> 
     for actions, firsts in by_actions.items():
         first = firsts[0]
         where = together([permission.target for permission in firsts])
-        about = tuple(key for key in (first.principal, first.target.key, first.holder) if key)
+        about = tuple(dict.fromkeys(key for key in (first.holder, first.principal, first.target.key) if key))
         yield Fact(
             topic="access",
             key=(*group, tuple(sorted(actions))),
@@ -67,6 +67,7 @@ def _sentences(group: tuple[Any, ...], targets: dict[str, list[Permission]]) -> 
             detail=_detail(first, actions, firsts),
             warning=_warning(first, actions),
             helper=first.helper,
+            heading=_heading(first.who),
         )
 
 
@@ -80,6 +81,10 @@ def _text(first: Permission, actions: set[str], where: str) -> str:
     if first.scope == "boundary":
         return sentence(f"{first.who} lets through at most: {done}{limit}")
     return sentence(f"{first.who} may {done}{limit}")
+
+
+def _heading(who: str) -> str:
+    return who[:1].upper() + who[1:].rstrip(",")
 
 
 def _detail(first: Permission, actions: frozenset[str], firsts: list[Permission]) -> str:
@@ -144,6 +149,7 @@ def _managed(side: Side, identity: Resource) -> Iterator[Fact]:
             detail=side.say(identity.stack, value),
             warning="everything in the account" if name == "AdministratorAccess" else None,
             helper=is_helper(identity),
+            heading=_heading(side.principal(identity)),
         )
 
 
@@ -163,9 +169,5 @@ def _boundary_of(side: Side, identity: Resource) -> Iterator[Fact]:
         detail=f"PermissionsBoundary {side.say(identity.stack, value)}",
         helper=is_helper(identity),
         value=name,
+        heading=_heading(who),
     )
-
-
-def kind_of(before: Fact | None, after: Fact | None) -> Kind:
-    """Gained, lost, or changed."""
-    return "added" if before is None else "removed" if after is None else "changed"

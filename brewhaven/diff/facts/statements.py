@@ -318,7 +318,7 @@ def _literal(exact: str) -> Target:
     service, rest = found["service"], found["rest"]
     part = ""
     if rest.startswith(("cdk-", "repository/cdk-")) and "assets-" in rest:
-        what = "container images" if service == "ecr" else "files"
+        what = "image repository" if service == "ecr" else "bucket"
         return Target(rest.partition("/")[0], f"the CDK's bootstrap {what}", "", None, exact, exact)
     if service == "s3":
         rest, _, key = rest.partition("/")

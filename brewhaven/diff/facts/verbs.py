@@ -9,6 +9,9 @@ from brewhaven.diff.names import join_words
 
 Phrase = tuple[str, str]
 
+ALONE = "!"
+"""The verb says it all: its statements name every resource because the action knows none."""
+
 _VERBS: tuple[tuple[str, str, str], ...] = (
     ("dynamodb:GetItem", "read", "items of"),
     ("dynamodb:BatchGetItem", "read", "items of"),
@@ -61,17 +64,17 @@ _VERBS: tuple[tuple[str, str, str], ...] = (
     ("kinesis:GetRecords", "read", "records of"),
     ("sts:AssumeRole*", "take", "the role"),
     ("iam:PassRole", "hand on", "the role"),
-    ("ecr:GetAuthorizationToken", "sign in", "to image registries:"),
+    ("ecr:GetAuthorizationToken", "sign in to image registries", ALONE),
     ("ecr:BatchGetImage", "pull", "images of"),
     ("ecr:GetDownloadUrlForLayer", "pull", "images of"),
     ("ecr:BatchCheckLayerAvailability", "pull", "images of"),
-    ("ssm:UpdateInstanceInformation", "report", "to Systems Manager about"),
-    ("ssmmessages:*", "open", "Session Manager sessions on"),
-    ("ec2messages:*", "receive", "Systems Manager commands for"),
+    ("ssm:UpdateInstanceInformation", "report to Systems Manager", ALONE),
+    ("ssmmessages:*", "open Session Manager sessions", ALONE),
+    ("ec2messages:*", "receive Systems Manager commands", ALONE),
     ("ec2:AuthorizeSecurityGroup*", "open", "security groups in"),
     ("ec2:RevokeSecurityGroup*", "close", "security groups in"),
-    ("cloudwatch:PutMetricData", "write", "metrics to"),
-    ("xray:Put*", "write", "traces to"),
+    ("cloudwatch:PutMetricData", "write metrics", ALONE),
+    ("xray:Put*", "write traces", ALONE),
     ("bedrock:InvokeModel*", "ask", "the model"),
     ("cognito-idp:Admin*", "manage", "the users of"),
 )
@@ -93,7 +96,7 @@ def phrase(action: str) -> Phrase:
 
 
 def combine(actions: set[str], target: str) -> str:
-    """`read, query and update items of CatalogTable, and look at the settings of CatalogTable`."""
+    """`read, query and update items of CatalogTable, and look at its settings`."""
     by_thing: dict[str, list[str]] = {}
     order = [pattern for pattern, _, _ in _VERBS]
     for action in sorted(actions, key=lambda action: (_place(action, order), action)):
@@ -103,16 +106,40 @@ def combine(actions: set[str], target: str) -> str:
             verbs.append(verb)
     if "anything with" in by_thing:
         return f"do anything with {target}"
-    clauses = [f"{join_words(verbs)} {thing} {target}".replace("  ", " ") for thing, verbs in by_thing.items()]
-    if len(clauses) > 1:  # the target is said once, at the first mention
-        clauses[1:] = [_its(clause.removesuffix(target)) for clause in clauses[1:]]
-    return join_words([clauses[0] + ("," if len(clauses) == 2 else ""), *clauses[1:]])
+    clauses: list[str] = []
+    for thing, verbs in by_thing.items():
+        clauses.append(_clause(join_words(verbs), thing, target, first=not clauses))
+    return clauses[0] if len(clauses) == 1 else join_words(clauses[:-1], "") + ", and " + clauses[-1]
 
 
-def _its(clause: str) -> str:
-    """`look at the settings of ` about the thing said before: `look at its settings`."""
-    found = re.fullmatch(r"(?P<verbs>.+?) (?:the )?(?P<thing>\S+(?: \S+)?) of ", clause)
-    return f"{found['verbs']} its {found['thing']}" if found else clause + "it"
+def summary(actions: set[str]) -> str:
+    """What moves between two components: `read and query items, list objects`; empty when nothing but settings does."""
+    by_thing: dict[str, list[str]] = {}
+    order = [pattern for pattern, _, _ in _VERBS]
+    for action in sorted(actions, key=lambda action: (_place(action, order), action)):
+        verb, thing = phrase(action)
+        if thing == ALONE or "settings" in thing or "policy" in thing:
+            continue
+        verbs = by_thing.setdefault("all of it" if thing == "anything with" else _alone(thing), [])
+        if verb not in verbs:
+            verbs.append(verb)
+    return ", ".join(f"{join_words(verbs)} {thing}".rstrip() for thing, verbs in by_thing.items())
+
+
+def _alone(thing: str) -> str:
+    """The words before an object, without an object: `items of` is `items`, `messages to` is `messages`."""
+    return re.sub(r" ?(of|to|on|with|as)$", "", thing)
+
+
+def _clause(verbs: str, thing: str, target: str, *, first: bool) -> str:
+    """One verb group with its object; the target is said once, at the first mention."""
+    if thing == ALONE:
+        return verbs
+    if first:
+        return f"{verbs} {thing} {target}".replace("  ", " ")
+    if thing.endswith(" of"):
+        return f"{verbs} its {thing.removeprefix('the ').removesuffix(' of')}"
+    return f"{verbs} {thing} it".replace("  ", " ")
 
 
 def _place(action: str, order: list[str]) -> int:

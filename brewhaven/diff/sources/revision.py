@@ -11,6 +11,7 @@ from pathlib import Path
 from brewhaven.diff.errors import DiffError
 from brewhaven.diff.model import Deployment
 from brewhaven.diff.sources import assembly, synth
+from brewhaven.diff.sources.place import Place
 
 
 def exists(name: str, root: Path) -> bool:
@@ -18,7 +19,7 @@ def exists(name: str, root: Path) -> bool:
     return bool(name) and not name.startswith("-") and _git(root, "rev-parse", "--verify", "-q", name + "^{commit}")[0]
 
 
-def load(name: str, lesson: str | None, root: Path, cache: Path) -> Deployment:
+def load(name: str, lesson: str | None, root: Path, cache: Path, place: Place) -> Deployment:
     """The course as commit `name` had it, whole or cut after `lesson`.
 
     Raises:
@@ -29,11 +30,11 @@ def load(name: str, lesson: str | None, root: Path, cache: Path) -> Deployment:
     _, tree = _git(root, "rev-parse", name + "^{tree}")
     label = f"revision {name}" + (f" at lesson {lesson}" if lesson else "")
     identity = "git:" + tree.decode().strip()
-    folder = synth.cached(identity, lesson, cache)
+    folder = synth.cached(identity, lesson, cache, place)
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="brewhaven-revision-") as temporary:
             _unpack(root, name, Path(temporary))
-            folder = synth.synthesize(Path(temporary), lesson, cache, identity)
+            folder = synth.synthesize(Path(temporary), lesson, cache, place, identity)
     return assembly.read_assembly(folder, label, lesson=lesson)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from brewhaven.diff.errors import DiffError
 from brewhaven.diff.model import Deployment
 from brewhaven.diff.sources import assembly, deployed, revision, synth
+from brewhaven.diff.sources.place import Place
 
 SpecKind = Literal["course", "revision", "deployed", "assembly", "template", "empty"]
 
@@ -77,12 +78,13 @@ def _revision(written: str) -> Spec:
     return Spec("revision", name, lesson or None)
 
 
-def load(spec: Spec, root: Path, cache: Path) -> Deployment:
+def load(spec: Spec, root: Path, cache: Path, place: Place) -> Deployment:
     """Read a side.
 
     Args:
         root: The repository of the course.
         cache: Where synthesized assemblies are kept between runs.
+        place: The account and region to build for, and the cloud to ask.
 
     Raises:
         DiffError: It cannot be built, found or reached.
@@ -91,13 +93,13 @@ def load(spec: Spec, root: Path, cache: Path) -> Deployment:
         case "empty":
             return Deployment(label="the empty account", stacks={})
         case "course":
-            folder = synth.synthesize_tree(root, spec.value, cache)
+            folder = synth.synthesize_tree(root, spec.value, cache, place)
             word = "lesson" if "." in spec.value else "phase"
             return assembly.read_assembly(folder, f"{word} {spec.value}", lesson=spec.value)
         case "revision":
-            return revision.load(spec.value, spec.lesson, root, cache)
+            return revision.load(spec.value, spec.lesson, root, cache, place)
         case "deployed":
-            return deployed.load(spec.value)
+            return deployed.load(spec.value, place.cloudformation)
         case "assembly":
             return assembly.read_assembly(Path(spec.value), spec.value)
         case "template":

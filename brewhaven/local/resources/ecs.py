@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from typing import Any
 
 from brewhaven.local.engines import service_monitor, tasks
@@ -38,7 +40,7 @@ def tasks_are_processes() -> None:
 
     def with_start(original: Any) -> Any:
         def start(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
-            with tasks.starting(task, definition, MONITOR.delay_before(task)):
+            with tasks.starting(task, definition):
                 original(task, definition, *rest)
 
         return start
@@ -47,11 +49,15 @@ def tasks_are_processes() -> None:
 
     def checked(original: Any) -> Any:
         def prepare(*arguments: Any) -> Any:
+            task = tasks.current().task
+            until = time.monotonic() + MONITOR.delay_before(task)
+            while time.monotonic() < until and ecs._task_is_active(task["taskArn"], task):
+                time.sleep(0.1)
             try:
                 tasks.check(tasks.current(), ENGINE)
-            except tasks.TaskRefused as error:
+            except tasks.TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
-            except tasks.ImageRefused as error:
+            except tasks.ImageRefusedError as error:
                 raise ecs._ImagePullError(str(error)) from error
             return original(*arguments)
 
@@ -74,7 +80,7 @@ def tasks_are_processes() -> None:
         def build(container: dict[str, Any], _definition: Any, env: dict[str, str], *_: Any) -> dict[str, Any]:
             try:
                 return {"launch": tasks.launch_of(tasks.current(), container, env, ENGINE)}
-            except tasks.TaskRefused as error:
+            except tasks.TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
 
         return build
@@ -133,13 +139,24 @@ def what_a_task_held_is_taken_back() -> None:
     replace(ecs, "_cleanup_task_resources", build)
 
 
+@correction
+def restored_services_start_when_all_is_ready() -> None:
+    """The emulator starts restored services a while after loading them; here that waits for the engines instead."""
+    from ministack.services import ecs
+
+    replace(ecs, "_start_restored_service_reconciler", lambda _original: lambda: None)
+
+
 def _start() -> None:
+    from ministack.services import ecs
+
     for name in ("tasks", "networks"):
         shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
     WATCHDOG.start(ENGINE.folder / "processes")
     NETWORK.forget_all()
     LINK_LOCAL.open()
     MONITOR.start()
+    threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
 
 
 def _reset() -> None:

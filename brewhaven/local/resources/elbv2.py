@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import random
+from collections import defaultdict
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
 from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
 from brewhaven.local.engines.http_proxy import Pool, TargetError
-from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.target_health import TARGETS, address_of, balancer_peer
 from brewhaven.local.registry import REGISTRY, correction, replace
 
@@ -131,7 +132,7 @@ def target_health_is_measured() -> None:
 
 @correction
 def requests_go_to_healthy_targets() -> None:
-    """A request goes to a healthy target; if none is healthy, to any; errors have the pages of AWS.
+    """A request goes to a healthy target; if all are unhealthy, to any; errors have the pages of AWS.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
     """
@@ -145,8 +146,13 @@ def requests_go_to_healthy_targets() -> None:
             registered = list(alb._targets.get(arn) or [])
             if not registered:
                 return error_page(503)
-            healthy = [t for t in registered if TARGETS.state(arn, str(t["Id"])) == "healthy"]
-            target = random.choice(healthy or registered)  # noqa: S311  (spreading requests is no secret)
+            by_state: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            for target in registered:
+                by_state[TARGETS.state(arn, str(target["Id"]))].append(target)
+            eligible = by_state["healthy"] or by_state["unhealthy"]
+            if not eligible:
+                return error_page(503)
+            target = random.choice(eligible)  # noqa: S311  (spreading requests is no secret)
             raw_query, raw_path = (*raw, None, None)[:2]
             request_target = (raw_path or path) + (f"?{raw_query}" if raw_query else "")
             return await _forward(target, group, method, request_target, headers, body)
@@ -177,7 +183,7 @@ async def _forward(
             return error_page(503)
         port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
         answer = await POOL.request(port, method, path, headers, body or b"")
-    except Unreachable as error:
+    except UnreachableError as error:
         return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
     except TargetError as error:
         return error_page(error.status)

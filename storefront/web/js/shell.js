@@ -1,6 +1,6 @@
 // What every page has: masthead, navigation, cart button, theme, opening hours, footer.
 
-import { bearer, call, config, forgetSession, whoIsHere } from './api.js';
+import { Problem, bearer, call, config, forgetSession, whoIsHere } from './api.js';
 import { cart } from './cart.js';
 import { $, fill, h, icon, notice } from './dom.js';
 import { clock, count, setTimeZone, weekday } from './format.js';
@@ -31,7 +31,7 @@ export async function page(current, work) {
     cart.load().catch(() => {});
     await work({ shop, customer });
   } catch (problem) {
-    console.error(problem);
+    if (!(problem instanceof Problem)) console.error(problem); // ours, not the shop's
     showFailure(problem);
   } finally {
     document.documentElement.dataset.ready = 'true';

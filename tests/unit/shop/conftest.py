@@ -11,14 +11,18 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.error import URLError
 
 import boto3
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from shop.adapters import keys
+from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table
 from shop.app import create_app
 from shop.domain.customers import Role
@@ -114,8 +118,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
     patch.setenv("AWS_ENDPOINT_URL", address)
-    patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    patch.setenv("AWS_ACCESS_KEY_ID", "test")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     patch.setenv("AWS_REGION", "us-east-1")
     patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -162,7 +166,8 @@ def settings(cloud: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def services(settings: Settings) -> Services:
-    return build(settings)
+    """The shop as it is built everywhere, but for passwords that cost less to hash: many tests sign somebody up."""
+    return replace(build(settings), hasher=Argon2Hasher(memory_kib=64))
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +193,8 @@ def add_product(table: Table, product: dict[str, Any]) -> None:
             "pk": f"PRODUCT#{product['id']}",
             "sk": "PRODUCT",
             "type": "product",
+            "retired": False,
+            "version": 1,
             **product,
             "gsi1pk": "MENU",
             "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
@@ -203,18 +210,27 @@ def _empty_table() -> None:
         client.batch_write_item(RequestItems={"catalog": deletes})  # type: ignore[dict-item]
 
 
-@pytest.fixture(scope="session")
-def shop(services: Services) -> Iterator[str]:
-    """The running shop's address: real HTTP, real threads."""
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve the app on a free port: real HTTP, real threads."""
     port = free_port()
-    config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, proxy_headers=False)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, proxy_headers=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until(lambda: server.started, 10, "the shop did not start")
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    until(lambda: server.started, 20, "the shop did not start")
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def shop(services: Services) -> Iterator[str]:
+    """The running shop's address."""
+    with serving(create_app(services)) as address:
+        yield address
 
 
 @pytest.fixture
