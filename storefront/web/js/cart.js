@@ -24,8 +24,8 @@ export const cart = {
     if (there) there.quantity += choice.quantity; else all.push({ ...choice });
     return all;
   }, lines)),
-  setQuantity: (index, quantity) => change((lines) => lines.map((line, at) => (at === index ? { ...line, quantity } : line))),
-  remove: (index) => change((lines) => lines.filter((_, at) => at !== index)),
+  setQuantity: (index, quantity) => changeLine(index, (line) => [{ ...line, quantity }]),
+  remove: (index) => changeLine(index, () => []),
 };
 
 // One after another, so that two quick clicks never overwrite each other.
@@ -36,6 +36,12 @@ function inTurn(job) {
     return state;
   });
   return queue;
+}
+
+// The line that was pressed, wherever a change before this one in the queue has moved it.
+function changeLine(index, edit) {
+  const pressed = state.lines[index];
+  return change((lines) => lines.flatMap((line) => (sameThing(line, pressed) ? edit(line) : [line])));
 }
 
 const change = (edit) => inTurn(() => call('PUT', '/cart', { body: { lines: edit(state.lines.map(asChoice)) } }));
