@@ -24,8 +24,9 @@ export const cart = {
     if (there) there.quantity += choice.quantity; else all.push({ ...choice });
     return all;
   }, lines)),
-  setQuantity: (index, quantity) => changeLine(index, (line) => [{ ...line, quantity }]),
-  remove: (index) => changeLine(index, () => []),
+  // By what the line is, not by where: after a quick click before, it may stand elsewhere.
+  setQuantity: (which, quantity) => change((lines) => lines.map((line) => (sameThing(line, which) ? { ...line, quantity } : line))),
+  remove: (which) => change((lines) => lines.filter((line) => !sameThing(line, which))),
 };
 
 // One after another, so that two quick clicks never overwrite each other.
@@ -36,12 +37,6 @@ function inTurn(job) {
     return state;
   });
   return queue;
-}
-
-// The line that was pressed, wherever a change before this one in the queue has moved it.
-function changeLine(index, edit) {
-  const pressed = state.lines[index];
-  return change((lines) => lines.flatMap((line) => (sameThing(line, pressed) ? edit(line) : [line])));
 }
 
 const change = (edit) => inTurn(() => call('PUT', '/cart', { body: { lines: edit(state.lines.map(asChoice)) } }));
