@@ -27,6 +27,7 @@ from brewhaven.local.engines.link_local import LINK_LOCAL
 from brewhaven.local.engines.network import NETWORK, Interface
 from brewhaven.local.engines.security_groups import Peer, verdict
 from brewhaven.local.engines.systemd_units import RunningUnit, UnitError
+from brewhaven.local.engines.tasks import WAYS_TO_THE_CLOUD
 from brewhaven.local.engines.tcp_doors import TcpDoors
 from brewhaven.local.settings import HOST
 
@@ -95,9 +96,8 @@ class Instance:
 
     def _platform(self) -> dict[str, str]:
         """What stands in for the machine's network: the way to this cloud, and to the instance's metadata."""
-        ways = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
         return {
-            **{name: os.environ[name] for name in ways if name in os.environ},
+            **{name: os.environ[name] for name in WAYS_TO_THE_CLOUD if name in os.environ},
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{LINK_LOCAL.url}/instance/{self.token}",
             "AWS_DEFAULT_REGION": self._region,
             "PYTHONPATH": str(SHIM),
