@@ -1,8 +1,8 @@
 """EC2 instances as processes: user data at the first boot, then the units that it enabled.
 
-What an instance is here: a folder for its disk, a network interface, a metadata service with its role's credentials, and
-the processes of its systemd units. What it is not: a machine of its own with a kernel, users and packages. Its public
-address is a loopback address of its own (127.0.0.2 and so on), so that several may listen on one port.
+What an instance is here: a folder for its disk, a network interface, a metadata service with its role's credentials,
+and the processes of its systemd units. What it is not: a machine of its own with a kernel, users and packages. Its
+public address is a loopback address of its own (127.0.0.2 and so on), so that several may listen on one port.
 """
 
 from __future__ import annotations

@@ -64,8 +64,9 @@ def tasks_are_processes() -> None:
     replace(ecs, "_prepare_service_images", checked)
 
     def with_platform(original: Any) -> Any:
-        def register(task_arn: str, cluster: str, definition: Any, container: Any, kind: str, env: Any, *_: Any) -> Any:
-            token = original(task_arn, cluster, definition, container, kind, env, True, None)
+        def register(*arguments: Any) -> Any:
+            task_arn, cluster, definition, container, launch_type, env = arguments[:6]
+            token = original(task_arn, cluster, definition, container, launch_type, env, True, None)
             env.update(tasks.platform_environment(tasks.current()))
             env["ECS_CONTAINER_METADATA_URI_V4"] = f"{LINK_LOCAL.url}/v4/{token}"
             return token
@@ -153,6 +154,19 @@ def restored_services_start_when_all_is_ready() -> None:
     from ministack.services import ecs
 
     replace(ecs, "_start_restored_service_reconciler", lambda _original: lambda: None)
+
+    def build(original: Any) -> Any:
+        def restore(data: Any) -> None:
+            original(data)
+            for _key, task in ecs._tasks.all_items():
+                if task.get("desiredStatus") != "STOPPED":
+                    # Its process ended with the local cloud; the record must not say that it is wanted.
+                    task.update(desiredStatus="STOPPED", stopCode="TerminationNotice", stoppedAt=ecs._iso())
+                    task["stoppedReason"] = "The local cloud was stopped"
+
+        return restore
+
+    replace(ecs, "_restore_state", build)
 
 
 def _start() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 from collections import defaultdict
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
@@ -139,10 +140,10 @@ def requests_go_to_healthy_targets() -> None:
     from ministack.services import alb
 
     def choose(original: Any) -> Any:
-        async def forward(arn: str, method: str, path: str, headers: Any, body: Any, query: Any, *raw: Any) -> Any:
+        async def forward(arn: str, *request_parts: Any) -> Any:
             group = alb._tgs.get(arn)
             if group is None or group.get("TargetType") == "lambda":
-                return await original(arn, method, path, headers, body, query, *raw)
+                return await original(arn, *request_parts)
             registered = list(alb._targets.get(arn) or [])
             if not registered:
                 return error_page(503)
@@ -153,9 +154,11 @@ def requests_go_to_healthy_targets() -> None:
             if not eligible:
                 return error_page(503)
             target = random.choice(eligible)  # noqa: S311  (spreading requests is no secret)
-            raw_query, raw_path = (*raw, None, None)[:2]
-            request_target = (raw_path or path) + (f"?{raw_query}" if raw_query else "")
-            return await _forward(target, group, method, request_target, headers, body)
+            method, path, headers, body, _query, raw_query, raw_path = (*request_parts, None, None)[:7]
+            request = _Request(
+                method, (raw_path or path) + (f"?{raw_query}" if raw_query else ""), headers, body or b""
+            )
+            return await _forward(target, group, request)
 
         return forward
 
@@ -172,9 +175,15 @@ def requests_go_to_healthy_targets() -> None:
     replace(alb, "_target_host_header", whole)
 
 
-async def _forward(
-    target: dict[str, Any], group: dict[str, Any], method: str, path: str, headers: dict[str, str], body: bytes
-) -> Any:
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+async def _forward(target: dict[str, Any], group: dict[str, Any], request: _Request) -> Any:
     from ministack.core.responses import StreamingResponse
 
     peer = balancer_peer(group)
@@ -182,7 +191,7 @@ async def _forward(
         if peer is None:
             return error_page(503)
         port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
-        answer = await POOL.request(port, method, path, headers, body or b"")
+        answer = await POOL.request(port, request.method, request.target, request.headers, request.body)
     except UnreachableError as error:
         return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
     except TargetError as error:

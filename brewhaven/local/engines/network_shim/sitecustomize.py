@@ -129,7 +129,9 @@ def connect_ex(self: socket.socket, address: Any) -> int:
         return error.errno or errno.EHOSTUNREACH
 
 
-def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+def getaddrinfo(  # noqa: PLR0917  (the standard library's own signature)
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> Any:
     """Look a name up in Cloud Map first, then where the machine looks."""
     name = host.decode() if isinstance(host, bytes) else host
     if not name or "." not in name or _address(name) is not None:
