@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from brewhaven import console
+from brewhaven.course import commands as course_commands
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -27,6 +28,12 @@ app = typer.Typer(
 )
 local_app = typer.Typer(no_args_is_help=True, help="The local cloud: start, stop, look, empty.")
 app.add_typer(local_app, name="local")
+app.command()(course_commands.start)
+app.command()(course_commands.lesson)
+app.add_typer(course_commands.lab, name="lab")
+app.command()(course_commands.verify)
+app.command()(course_commands.quiz)
+app.command()(course_commands.doctor)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Student = Annotated[
@@ -201,10 +208,9 @@ def local_up() -> None:
 @local_app.command("down", epilog="Example: [bold]brewhaven local down[/bold]")
 def local_down() -> None:
     """Stop the local cloud and everything that runs in it; its data is kept."""
-    from brewhaven.local import lifecycle
+    from brewhaven.up import stop_local_cloud
 
-    with console.step("Stopping the local cloud") as step:
-        step.result("" if lifecycle.down(_settings()) else "did not run")
+    stop_local_cloud(_settings())
 
 
 @local_app.command("status", epilog="Example: [bold]brewhaven local status --json[/bold]")
