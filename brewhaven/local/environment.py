@@ -94,7 +94,7 @@ def client_environment(settings: CloudSettings, key: OperatorKey) -> dict[str, s
         "CDK_DEFAULT_REGION": settings.region,
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "AWS_PAGER": "",
-        # The CDK CLI publishes image assets with this program (docs/decisions/local-containers.md).
+        # The CDK CLI publishes image assets with this program (docs/decisions/0009-local-containers.md).
         "CDK_DOCKER": str(Path(sys.executable).parent / "brewhaven-image-builder"),
         "BREWHAVEN_HOME": str(settings.home),
         "BREWHAVEN_PORT": str(settings.port),

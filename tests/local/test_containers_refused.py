@@ -156,8 +156,16 @@ def test_a_new_revision_replaces_the_old_without_a_failed_request(service: Servi
     assert set(answers) == {"good morning", "good evening"}
 
 
+ONE_FAILURE = {
+    "DeploymentCircuitBreaker": {
+        "Enable": True, "Rollback": True, "ThresholdConfiguration": {"Type": "COUNT", "Value": 1},
+    }
+}  # fmt: skip
+
+
 def test_a_task_that_listens_elsewhere_never_becomes_healthy(service: Service) -> None:
     service.container = {"Environment": [{"Name": "PORT", "Value": "9999"}]}
+    service.service = {"DeploymentConfiguration": ONE_FAILURE}
     assert service.deploy() == "ROLLBACK_COMPLETE"
     [reason, *_] = [text for text in service.failures() if "Circuit Breaker" in text]
     assert "Task failed ELB health checks" in reason
@@ -165,6 +173,7 @@ def test_a_task_that_listens_elsewhere_never_becomes_healthy(service: Service) -
 
 def test_a_wrong_health_path_is_named(service: Service) -> None:
     service.health_path = "/missing"
+    service.service = {"DeploymentConfiguration": ONE_FAILURE}
     assert service.deploy() == "ROLLBACK_COMPLETE"
     [reason, *_] = [text for text in service.failures() if "Circuit Breaker" in text]
     assert "Health checks failed with these codes: [404]" in reason

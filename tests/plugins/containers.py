@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -334,8 +335,6 @@ def run_builder(cloud: Cloud, *arguments: str, stdin: str = "") -> subprocess.Co
 
 def log_in(cloud: Cloud, **credentials: str) -> None:
     """Fetch a registry token and hand it to the builder."""
-    import base64
-
     [data] = cloud.client("ecr", **credentials).get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     done = run_builder(cloud, "login", "--username", user, "--password-stdin", REGISTRY, stdin=password)

@@ -3,7 +3,7 @@
 A task or instance has a network interface with a private address of its subnet, as on AWS. The programs themselves
 listen on ports of the loopback interface; ``network_shim`` in their processes translates.
 
-The decision is explained in docs/decisions/local-network.md.
+docs/decisions/0010-local-network.md says why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stands in for the network of a VPC inside processes of containers and instances (docs/decisions/local-network.md).
+"""Stands in for the network of a VPC inside processes of containers and instances (docs/decisions/0010).
 
 Every task on AWS has an address of its own, so that any number of them may listen on port 8080. On one machine they
 share the loopback interface. Python imports this module before the program, because its folder is on PYTHONPATH; it
