@@ -122,7 +122,7 @@ class Service:
             cloudformation.update_stack(**arguments)
             waiter = cloudformation.get_waiter("stack_update_complete")
         with suppress(WaiterError):  # The status says it.
-            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.4, "MaxAttempts": 400})
         return str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
 
     def failures(self) -> list[str]:
@@ -135,7 +135,7 @@ class Service:
         cloudformation = self.cloud.client("cloudformation")
         cloudformation.delete_stack(StackName=self.name)
         cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            StackName=self.name, WaiterConfig={"Delay": 0.3, "MaxAttempts": 200}
         )
 
     def output(self, key: str) -> str:

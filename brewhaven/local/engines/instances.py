@@ -201,6 +201,7 @@ class Instances:
 
     def start(self) -> None:
         """Begin to follow; ends with the process."""
+        self._doors.start()
         threading.Thread(target=self._run, daemon=True, name="instances").start()
 
     def _run(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from brewhaven.local.engines import service_monitor, tasks
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
+from brewhaven.local.engines.environments import python_version
 from brewhaven.local.engines.link_local import LINK_LOCAL
 from brewhaven.local.registry import REGISTRY, correction, replace
 
@@ -176,8 +177,16 @@ def _start() -> None:
     threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
 
 
-# Before the server starts: what an earlier run left is nobody's.
-for _name in ("tasks", "networks"):
-    shutil.rmtree(ENGINE.folder / _name, ignore_errors=True)
+@correction
+def what_an_earlier_run_left_is_removed() -> None:
+    """Folders of containers whose processes are gone are nobody's."""
+    for name in ("tasks", "networks"):
+        shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
+
+
+REGISTRY.recorded["AWS::ECS::TaskDefinition"] = (
+    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits and "
+    "read-only file systems are recorded, not enforced"
+)
 REGISTRY.on_start.append(_start)
 close_with(ENGINE.containers.close)
