@@ -156,6 +156,18 @@ def test_a_new_revision_replaces_the_old_without_a_failed_request(service: Servi
     assert set(answers) == {"good morning", "good evening"}
 
 
+def test_a_request_that_is_being_answered_outlives_its_task(service: Service) -> None:
+    assert service.deploy() == "CREATE_COMPLETE"
+    answers: list[dict[str, Any]] = []
+    asking = threading.Thread(target=lambda: answers.append(service.get("/slow")))
+    asking.start()
+    [task] = service.tasks()
+    threading.Event().wait(0.5)  # The request is on its way.
+    service.cloud.client("ecs").stop_task(cluster=service.name, task=task["taskArn"])
+    asking.join()
+    assert answers == [{"slowly": "answered"}]
+
+
 ONE_FAILURE = {
     "DeploymentCircuitBreaker": {
         "Enable": True, "Rollback": True, "ThresholdConfiguration": {"Type": "COUNT", "Value": 1},

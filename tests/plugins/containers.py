@@ -26,7 +26,7 @@ REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "tiny"
 
 SERVER = """
-import http.server, json, os, pathlib, sys, urllib.request
+import http.server, json, os, pathlib, sys, time, urllib.request
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -34,6 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = dict(os.environ)
         elif self.path == "/headers":
             answer = dict(self.headers)
+        elif self.path == "/slow":
+            time.sleep(2)
+            answer = {"slowly": "answered"}
         elif self.path == "/credentials":
             request = urllib.request.Request(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
                 headers={"Authorization": os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]})

@@ -11,7 +11,9 @@ from brewhaven.local.engines import service_monitor, tasks
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
 from brewhaven.local.engines.environments import python_version
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.link_local import LINK_LOCAL
+from brewhaven.local.engines.target_health import LONGEST_DRAINING_SECONDS
 from brewhaven.local.registry import REGISTRY, correction, replace
 
 ENGINE = Engine(CONTAINERS)
@@ -137,10 +139,16 @@ def what_a_task_held_is_taken_back() -> None:
     def build(original: Any) -> Any:
         def cleanup(task: dict[str, Any], *rest: Any) -> None:
             containers = ENGINE.containers.of_task(task["taskArn"])
+            address = ecs._task_ip(task)
+            if containers and address:
+                # It is no target any more; what it was asked before is answered first.
+                IN_FLIGHT.wait_until_idle(address, LONGEST_DRAINING_SECONDS)
+            for container in containers:
+                # With the task definition's stop timeout, where the scheduler would give five seconds; and all of
+                # them, where it forgets the others of a task whose essential container has exited.
+                container.stop()
             original(task, *rest)
             for container in containers:
-                # The scheduler does not stop the other containers of a task whose essential one has exited.
-                container.stop()
                 container.remove()
             tasks.forget(task)
 
@@ -185,8 +193,8 @@ def what_an_earlier_run_left_is_removed() -> None:
 
 
 REGISTRY.recorded["AWS::ECS::TaskDefinition"] = (
-    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits and "
-    "read-only file systems are recorded, not enforced"
+    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits "
+    "and read-only file systems are recorded, not enforced"
 )
 REGISTRY.on_start.append(_start)
 close_with(ENGINE.containers.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
 from brewhaven.local.engines.http_proxy import Pool, TargetError
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.target_health import TARGETS, address_of, balancer_peer
 from brewhaven.local.registry import REGISTRY, correction, replace
@@ -186,21 +188,26 @@ class _Request:
 async def _forward(target: dict[str, Any], group: dict[str, Any], request: _Request) -> Any:
     from ministack.core.responses import StreamingResponse
 
-    peer = balancer_peer(group)
+    peer, address, lasting = balancer_peer(group), address_of(target), ExitStack()
+    if peer is None:
+        return error_page(503)
+    lasting.enter_context(IN_FLIGHT.request(address))
     try:
-        if peer is None:
-            return error_page(503)
-        port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
+        port = NETWORK.route(peer, address, int(target.get("Port") or group.get("Port") or 80))
         answer = await POOL.request(port, request.method, request.target, request.headers, request.body)
-    except UnreachableError as error:
-        return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
-    except TargetError as error:
-        return error_page(error.status)
+    except BaseException as error:
+        lasting.close()
+        if isinstance(error, UnreachableError):
+            return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
+        if isinstance(error, TargetError):
+            return error_page(error.status)
+        raise
 
     async def run(send: Any, _receive: Any) -> None:
-        async for chunk in answer.body():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with lasting:
+            async for chunk in answer.body():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return answer.status, answer.headers, StreamingResponse(run)
 
