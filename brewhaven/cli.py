@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from brewhaven import console
+from brewhaven.course import commands as course_commands
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -27,6 +28,12 @@ app = typer.Typer(
 )
 local_app = typer.Typer(no_args_is_help=True, help="The local cloud: start, stop, look, empty.")
 app.add_typer(local_app, name="local")
+app.command()(course_commands.start)
+app.command()(course_commands.lesson)
+app.add_typer(course_commands.lab, name="lab")
+app.command()(course_commands.verify)
+app.command()(course_commands.quiz)
+app.command()(course_commands.doctor)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Student = Annotated[

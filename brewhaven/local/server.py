@@ -79,13 +79,22 @@ async def _run(settings: CloudSettings) -> None:
     api = _hypercorn(f"{HOST}:{settings.port}")
     api.certfile, api.keyfile = str(certificate), str(key)
     DOORS.open_on(loop)
+    engines_stopped = asyncio.Event()
+
+    async def stop_engines() -> None:
+        # While the APIs still answer: what runs in containers may have something to finish.
+        await stop.wait()
+        for callback in REGISTRY.on_stop:
+            await asyncio.to_thread(callback)
+        engines_stopped.set()
+
+    s3_door = _hypercorn(f"{HOST}:{settings.s3_port}")
     await asyncio.gather(
-        serve(application, api, shutdown_trigger=stop.wait),
-        serve(as_secure_transport(application), _hypercorn(f"{HOST}:{settings.s3_port}"), shutdown_trigger=stop.wait),
+        stop_engines(),
+        serve(application, api, shutdown_trigger=engines_stopped.wait),
+        serve(as_secure_transport(application), s3_door, shutdown_trigger=engines_stopped.wait),
         checkpoints.run(stop),
     )
-    for callback in REGISTRY.on_stop:
-        callback()
 
 
 # Clients that keep connections alive seldom answer the end of a TLS session; asyncio would wait 30 s for each.
