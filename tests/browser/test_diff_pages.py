@@ -21,8 +21,9 @@ SIZES = {"wide": (1280, 800), "phone": (360, 740)}
 @pytest.fixture(scope="session")
 def pages(assembly: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The comparison of two lessons as a page and as a presentation: their addresses."""
-    before = read_assembly(assembly(lesson="1.4"), "lesson 1.4", lesson="1.4")
-    after = read_assembly(assembly(lesson="1.6"), "lesson 1.6", lesson="1.6")
+    paths = {"aws:cdk:enable-path-metadata": "true"}  # the CDK CLI sets it
+    before = read_assembly(assembly(lesson="1.4", **paths), "lesson 1.4", lesson="1.4")
+    after = read_assembly(assembly(lesson="1.6", **paths), "lesson 1.6", lesson="1.6")
     comparison = compare(before, after, Path(__file__).resolve().parents[2])
     story = tell(comparison)
     folder = tmp_path_factory.mktemp("diff")

@@ -31,6 +31,5 @@ def test_a_deployed_stack_is_compared_with_a_template(cloud: Cloud, tmp_path: Pa
     finally:
         client.delete_stack(StackName="DiffDeployed")
     (change,) = found.resources
-    assert [(one.path, one.before, one.after) for one in change.properties] == [
-        ("Properties.VisibilityTimeout", 30, 60)
-    ]
+    (one,) = change.properties
+    assert (one.path, one.before, one.after) == ("Properties.VisibilityTimeout", 30, 60)

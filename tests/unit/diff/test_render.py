@@ -1,4 +1,4 @@
-"""The five ways of printing a comparison: each says everything, none needs anything else, nothing is taken for markup."""
+"""The five ways of printing a comparison: each says everything, needs nothing else and takes nothing for markup."""
 
 from __future__ import annotations
 

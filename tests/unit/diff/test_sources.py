@@ -1,4 +1,4 @@
-"""Reading a side: what a word means, synthesizing with a cache, git revisions, assemblies, templates, deployed stacks."""
+"""Reading a side: what a word means, synthesizing with a cache, revisions, assemblies, templates, deployed stacks."""
 
 from __future__ import annotations
 
