@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from brewhaven.diff.code import lesson_title
 from brewhaven.diff.compare import compare
 from brewhaven.diff.model import Comparison, Deployment, Frame
 from tests.unit.diff.sides import resource, side
@@ -33,6 +34,11 @@ def table(indexes: int, code: str = STACK, lesson: str | None = None, frames: An
     traced = {"T": replace(stack.resources["T"], frames=frames)}
     sources = {"stacks/shop.py": code} if code else {}
     return Deployment("x", {"Shop": replace(stack, resources=traced)}, sources, lesson)
+
+
+def test_a_lesson_is_called_by_its_title() -> None:
+    assert lesson_title({"stacks/shop.py": STACK}, "1.2") == "Access patterns"
+    assert lesson_title({"stacks/shop.py": STACK}, "1.9") == ""
 
 
 def lines(comparison: Comparison) -> list[str]:

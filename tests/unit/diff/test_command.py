@@ -64,7 +64,7 @@ def test_json_is_all_that_is_printed(templates: tuple[str, str]) -> None:
 
 
 def test_markdown_is_printed(templates: tuple[str, str]) -> None:
-    assert run(*templates, "-f", "markdown").stdout.startswith("# From ")
+    assert run(*templates, "-f", "markdown").stdout.startswith("# ")
 
 
 @pytest.mark.parametrize("words", [["-f", "html"], ["--present"]])
