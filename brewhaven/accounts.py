@@ -10,6 +10,7 @@ import json
 import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,28 @@ def demo_accounts(settings: CloudSettings, cloud: Target, stack_id: str, deploye
     creation = stacks.creation_id(cloud, stack_id)
     if kept.get("stack") != creation:
         with console.step("Making accounts for the barista and the manager"):
-            accounts = [_make(cloud, stack_id, deployed, role) for role in ROLES]
+            environment = _shop_environment(cloud, stack_id, deployed)
+            with ThreadPoolExecutor() as both:
+                accounts = list(both.map(lambda role: _make(role, environment), ROLES))
         path.touch(mode=0o600)
         path.write_text(json.dumps({"stack": creation, "accounts": accounts}, indent=1) + "\n")
         return accounts
     return list(kept["accounts"])
 
 
-def _make(cloud: Target, stack_id: str, deployed: Deployed, role: str) -> dict[str, str]:
-    account = {"role": role, "email": f"{role}@brew-haven.example", "password": secrets.token_urlsafe(12)}
-    environment = {
+def _shop_environment(cloud: Target, stack_id: str, deployed: Deployed) -> dict[str, str]:
+    """What the task definition tells the shop, for a process of the operator's."""
+    return {
         **cloud.environment,
         "PYTHONPATH": str(REPOSITORY / "storefront"),
         "CATALOG_TABLE": deployed.outputs["CatalogTableName"],
         "ASSET_BUCKET": deployed.outputs["AssetBucketName"],
         "SESSION_SECRET_ARN": _session_secret(cloud, stack_id),
     }
+
+
+def _make(role: str, environment: dict[str, str]) -> dict[str, str]:
+    account = {"role": role, "email": f"{role}@brew-haven.example", "password": secrets.token_urlsafe(12)}
     done = subprocess.run(
         [sys.executable, "-m", "shop.admin", "create-staff", "--email", account["email"], "--role", role,
          "--password-stdin"],

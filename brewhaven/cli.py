@@ -208,10 +208,9 @@ def local_up() -> None:
 @local_app.command("down", epilog="Example: [bold]brewhaven local down[/bold]")
 def local_down() -> None:
     """Stop the local cloud and everything that runs in it; its data is kept."""
-    from brewhaven.local import lifecycle
+    from brewhaven.up import stop_local_cloud
 
-    with console.step("Stopping the local cloud") as step:
-        step.result("" if lifecycle.down(_settings()) else "did not run")
+    stop_local_cloud(_settings())
 
 
 @local_app.command("status", epilog="Example: [bold]brewhaven local status --json[/bold]")

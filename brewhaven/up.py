@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brewhaven import accounts, console, deploy, target
+from brewhaven import accounts, console, deploy, processes, target
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
@@ -14,6 +14,18 @@ def start_local_cloud(settings: CloudSettings) -> None:
     with console.step("Starting the local cloud") as step:
         started = lifecycle.up(settings)
         step.result(f"{HOST}:{settings.port}" if started else "ran already")
+
+
+def stop_local_cloud(settings: CloudSettings) -> None:
+    """Stop the local cloud, and see that none of the processes that it started is left."""
+    with console.step("Stopping the local cloud") as step:
+        pid = lifecycle.running_pid(settings)
+        ours = processes.tree(pid) if pid else []
+        if not lifecycle.down(settings):
+            step.result("did not run")
+            return
+        ended = processes.see_them_end([process for process in ours if process.pid != pid])
+        step.result(f"{ended} of {len(ours)} processes had to be ended" if ended else f"{len(ours)} processes ended")
 
 
 def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[dict[str, str]]]:

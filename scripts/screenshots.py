@@ -23,7 +23,7 @@ TO_WEBP = """async ([png, quality]) => {
   image.src = 'data:image/png;base64,' + png;
   await image.decode();
   const canvas = Object.assign(document.createElement('canvas'), {width: image.width, height: image.height});
-  canvas.getContext('2d').drawImage(image, 0, 0);
+  canvas.getContext('2d', {alpha: false}).drawImage(image, 0, 0);
   return canvas.toDataURL('image/webp', quality).split(',')[1];
 }"""
 

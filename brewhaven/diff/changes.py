@@ -99,17 +99,16 @@ def _lone(kind: Any, before: Resource | None, after: Resource | None) -> Resourc
 
 
 def _changed(written: Resource, before: Resource, after: Resource) -> ResourceChange | None:
-    properties = tuple(compare_values("Properties", before.properties, after.properties, after.type))
-    attributes = tuple(
-        change
-        for name in sorted(set(before.attributes) | set(after.attributes))
-        for change in compare_values(name, _plain(before, name), _plain(after, name), None)
-    )
+    changes = _differences(before, after)
+    known = {change.path for change in changes}
+    changes += [
+        replace(change, follows=True) for change in _differences(written, after) if not _within(change.path, known)
+    ]
     renamed = written.logical_id != after.logical_id
-    if not (properties or attributes or renamed):
+    if not (changes or renamed):
         return None
-    worst = _worst(change.replacement for change in properties)
-    because = tuple(_reason(after.type, change) for change in properties if change.replacement != "no")
+    worst = _worst(change.replacement for change in changes)
+    because = tuple(dict.fromkeys(_reason(after.type, one) for one in changes if one.replacement != "no"))
     if renamed:
         worst = "yes"
         because = ("its logical id changed, and CloudFormation knows a resource by that alone", *because)
@@ -121,13 +120,26 @@ def _changed(written: Resource, before: Resource, after: Resource) -> ResourceCh
         kind="renamed" if renamed else "changed",
         before=written,
         after=after,
-        properties=properties + attributes,
+        properties=tuple(changes),
         replacement=worst,
         because=because,
         holds=HOLDS.get(after.type) if worst != "no" else None,
         fate=_fate(written, policy) if worst != "no" else None,
         helper=is_helper(after),
     )
+
+
+def _differences(before: Resource, after: Resource) -> list[PropertyChange]:
+    """What differs between two states of one resource, properties first."""
+    found = list(compare_values("Properties", before.properties, after.properties, after.type))
+    for name in sorted(set(before.attributes) | set(after.attributes)):
+        found += compare_values(name, _plain(before, name), _plain(after, name), None)
+    return found
+
+
+def _within(path: str, known: set[str]) -> bool:
+    """Whether a change at this place, above or below it is known already."""
+    return any(path == one or path.startswith((one + ".", one + "[")) or one.startswith(path) for one in known)
 
 
 def _plain(resource: Resource, name: str) -> Any:
@@ -138,7 +150,7 @@ def _plain(resource: Resource, name: str) -> Any:
 
 
 def _reason(type_: str, change: PropertyChange) -> str:
-    path = change.path.removeprefix("Properties.")
+    path = change.path.removeprefix("Properties.").partition("[")[0]
     note = schemas.note(type_, path)
     if change.replacement == "yes":
         return f"{path} cannot be changed in place"
@@ -206,7 +218,7 @@ def _follow_replacements(changes: list[ResourceChange], after: Deployment) -> li
     """A resource that must be replaced takes along those that cannot change their reference to it."""
     by_key = {change.resource.key: place for place, change in enumerate(changes)}
     found = list(changes)
-    replaced = [change.resource for change in changes if change.replacement == "yes" and change.kind == "changed"]
+    replaced = [change.after for change in changes if change.replacement == "yes" and change.after]
     done: set[Key] = set()
     while replaced:
         origin = replaced.pop()

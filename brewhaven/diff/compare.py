@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,12 @@ def compare(before: Deployment, after: Deployment, root: Path) -> Comparison:
     old, new = Side(aligned), Side(after)
     old_network, new_network = Network(old), Network(new)
     old_paths, new_paths = Paths(old, old_network), Paths(new, new_network)
-    facts = access.compare_access(old, new)
-    facts += compare_facts(access.roles_and_trust(old), access.roles_and_trust(new))
-    facts += compare_facts(old_network.facts(), new_network.facts())
+    renamed = {change.resource.key for change in changes if change.kind == "renamed"}
+    facts = access.compare_access(old, new, renamed)
+    facts += compare_facts(access.roles_and_trust(old), access.roles_and_trust(new), renamed)
+    facts += compare_facts(old_network.facts(), new_network.facts(), renamed)
     facts += compare_facts(old_paths.facts(), new_paths.facts())
-    facts += compare_facts(settings.facts(old), settings.facts(new))
+    facts += compare_facts(settings.facts(old), settings.facts(new), renamed)
     facts += compare_facts(billing.facts(old), billing.facts(new))
     return Comparison(
         before=before,
@@ -74,14 +75,22 @@ def _aligned(before: Deployment, pairs: list[Pair]) -> Deployment:
     return before.with_stacks(stacks)
 
 
-def compare_facts(before: Iterable[Fact], after: Iterable[Fact]) -> list[FactChange]:
-    """Facts gained and lost; one of each about the same subject is one change."""
+def compare_facts(
+    before: Iterable[Fact], after: Iterable[Fact], renamed: Container[Key] = frozenset()
+) -> list[FactChange]:
+    """Facts gained and lost; one of each about the same subject is one change.
+
+    Args:
+        renamed: Resources that got another logical id: what stays true of them is listed as following.
+    """
     old = {fact.key: fact for fact in before}
     new = {fact.key: fact for fact in after}
     lost = {key: fact for key, fact in old.items() if key not in new}
     found: list[FactChange] = []
     for key, fact in new.items():
         if key in old:
+            if any(about in renamed for about in fact.about):
+                found.append(FactChange("renamed", old[key], fact))
             continue
         twin = next((other for other in lost.values() if other.subject == fact.subject), None)
         if twin:

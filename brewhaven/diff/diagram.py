@@ -107,7 +107,11 @@ def _nodes(comparison: Comparison) -> dict[str, Node]:
         for resource in side:
             if not is_helper(resource):
                 found.setdefault(resource.component, []).append(resource)
-    touched = {change.resource.key for change in comparison.resources if change.kind in {"changed", "renamed"}}
+    touched = {
+        change.resource.key
+        for change in comparison.resources
+        if change.kind in {"changed", "renamed"} and not change.follows
+    }
     nodes = {}
     for name in [*new, *(name for name in old if name not in new)]:
         before, after = old.get(name, []), new.get(name, [])

@@ -107,12 +107,14 @@ class PropertyChange:
         path: Where: `Properties.GlobalSecondaryIndexes[OpenOrders]`, `DeletionPolicy`.
         before, after: The values; None where there is none.
         replacement: What CloudFormation does to the resource because of it.
+        follows: It only names something that was renamed.
     """
 
     path: str
     before: Any
     after: Any
     replacement: Replacement = "no"
+    follows: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -173,6 +175,11 @@ class ResourceChange:
         assert found is not None
         return found
 
+    @property
+    def follows(self) -> bool:
+        """Whether it is the same as before and only names what was renamed."""
+        return self.kind == "changed" and bool(self.properties) and all(one.follows for one in self.properties)
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -206,7 +213,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class FactChange:
-    """A fact gained, lost, or one that says something else now."""
+    """A fact gained, lost, or one that says something else now; `renamed` says the same of what was renamed."""
 
     kind: Kind
     before: Fact | None
@@ -289,4 +296,4 @@ class Comparison:
         return sorted(found, key=lambda change: (change.holds is None, change.replacement != "yes"))
 
     def count(self, kind: Kind) -> int:
-        return sum(change.kind == kind for change in self.resources)
+        return sum(change.kind == kind and not change.follows for change in self.resources)

@@ -6,7 +6,7 @@ The renderers decide how an item looks; what it says is decided here, once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from brewhaven.diff.facts import billing
 from brewhaven.diff.facts.side import Side
@@ -26,7 +26,7 @@ from brewhaven.diff.prices import SOURCE, month
 from brewhaven.diff.values import brief
 
 WORDS: dict[Kind, str] = {"added": "added", "removed": "removed", "changed": "changed", "renamed": "renamed"}
-FACT_WORDS: dict[Kind, str] = {"added": "gained", "removed": "lost", "changed": "changed", "renamed": "changed"}
+FACT_WORDS: dict[Kind, str] = {"added": "gained", "removed": "lost", "changed": "changed", "renamed": "follows"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Section:
     @property
     def shows_details(self) -> bool:
         """Whether an item's details belong to what is said, or only prove it (the exact words of a policy)."""
-        return self.id in {"resources", "replaced", "environment", "outputs", "cost", "paths", "helpers"}
+        return self.id in {"resources", "replaced", "environment", "outputs", "cost", "paths", "helpers", "follows"}
 
     @property
     def items(self) -> Iterator[Item]:
@@ -122,6 +122,7 @@ def tell(comparison: Comparison) -> Story:
         teller.facts("environment", "Environment of the code", ("environment",)),
         teller.facts("outputs", "Outputs", ("output",)),
         teller.cost(),
+        teller.following(),
         teller.sections(),
         teller.helpers(),
     ]
@@ -149,6 +150,9 @@ class _Teller:
             return
         kinds: tuple[Kind, ...] = ("added", "changed", "renamed", "removed")
         counted = [f"{number} {WORDS[kind]}" for kind in kinds if (number := comparison.count(kind))]
+        following = sum(change.follows for change in comparison.resources)
+        if following:
+            counted.append(f"{following} follow{'s' * (following == 1)} a rename")
         yield f"Resources: {', '.join(counted) or 'none added, changed or removed'}."
         replaced = [change for change in comparison.replaced if change.replacement == "yes"]
         maybe = len(comparison.replaced) - len(replaced)
@@ -179,7 +183,7 @@ class _Teller:
             if item:
                 yield item
         for fact in self.comparison.facts:
-            if fact.kind != "removed" and fact.fact.warning:
+            if fact.kind in {"added", "changed"} and fact.fact.warning:
                 yield Item(
                     fact.kind, FACT_WORDS[fact.kind], fact.fact.text, (), fact.fact.warning, fact.code, heavy=True
                 )
@@ -200,9 +204,8 @@ class _Teller:
             words = f"{name} is replaced by a new, empty one: {holds} {_fate_words(change)}"
         else:
             words = f"{name} may be replaced: then {holds} {_fate_words(change)}"
-        reasons = tuple(sentence(reason) for reason in change.because)
         warning = "data is lost" if change.fate == "deleted" else f"the old one is {change.fate}"
-        return Item(change.kind, WORDS[change.kind], sentence(words), reasons, warning, change.code, heavy=True)
+        return Item(change.kind, WORDS[change.kind], sentence(words), (), warning, change.code, heavy=True)
 
     # Resources
 
@@ -210,7 +213,7 @@ class _Teller:
         groups: dict[tuple[str, str], list[ResourceChange]] = {}
         many = len({change.resource.stack for change in self.comparison.resources}) > 1
         for change in self.comparison.resources:
-            if not change.helper:
+            if not (change.helper or change.follows):
                 groups.setdefault((change.resource.stack if many else "", change.resource.component), []).append(change)
         found = [
             Group(f"{component} (in {stack})" if stack else component, tuple(self._lines(changes)))
@@ -241,7 +244,7 @@ class _Teller:
                 members[0].code,
                 names,
                 heavy=not _plumbing(type_),
-                service=service_of(type_),
+                service=_service(type_),
             )
 
     def _below(self, change: ResourceChange) -> str:
@@ -259,7 +262,8 @@ class _Teller:
         warning = None
         if change.replacement != "no":
             warning = "is replaced" if change.replacement == "yes" else "may be replaced"
-        details += list(change.because)
+        else:
+            details += change.because
         names = ((resource.path, resource.logical_id),)
         return Item(
             change.kind,
@@ -270,12 +274,14 @@ class _Teller:
             change.code,
             names,
             heavy=True,
-            service=service_of(resource.type),
+            service=_service(resource.type),
         )
 
     def _property(self, change: ResourceChange, one: PropertyChange) -> str:
         path = one.path.removeprefix("Properties.")
         old = self.aligned.names.reference(change.resource.stack)
+        if one.follows and change.before:
+            old = self.old.names.reference(change.before.stack)
         new = self.new.names.reference(change.resource.stack)
         if one.before is None:
             return f"+ {path}: {brief(one.after, new)}"
@@ -298,7 +304,8 @@ class _Teller:
 
     def facts(self, id_: str, title: str, topics: tuple[Topic, ...]) -> Section:
         order: tuple[Kind, ...] = ("added", "changed", "removed")
-        listed = sorted(self.comparison.about(*topics, helper=False), key=lambda change: order.index(change.kind))
+        found = (change for change in self.comparison.about(*topics, helper=False) if change.kind in order)
+        listed = sorted(found, key=lambda change: order.index(change.kind))
         groups: dict[str, list[Item]] = {}
         for change in listed:
             groups.setdefault(change.fact.heading, []).append(self._fact(change, change.fact.heading))
@@ -322,6 +329,21 @@ class _Teller:
             heavy=fact.warning is not None,
             whole=fact.text,
         )
+
+    def following(self) -> Section:
+        """What says the same as before, of things that have another logical id now."""
+        items = [
+            replace(self._line(change), kind="renamed", word=FACT_WORDS["renamed"])
+            for change in self.comparison.resources
+            if change.follows and not change.helper
+        ]
+        items += [
+            replace(self._fact(change), details=(), warning=None)
+            for change in self.comparison.facts
+            if change.kind == "renamed" and not change.fact.helper
+        ]
+        lead = "These say the same as before, of what has another logical id now."
+        return Section("follows", "What follows the renames", (Group("", tuple(items)),), lead)
 
     def cost(self) -> Section:
         section = self.facts("cost", "What bills by the hour", ("cost",))
@@ -361,6 +383,11 @@ class _Teller:
 
 def _plumbing(type_: str) -> bool:
     return type_ not in NOUNS or type_ in {"AWS::IAM::Policy", "AWS::Lambda::Version", "AWS::IAM::InstanceProfile"}
+
+
+def _service(type_: str) -> str:
+    """The service to name beside a resource; a custom resource is of none."""
+    return "" if type_.startswith("Custom::") else service_of(type_)
 
 
 def _plural(noun: str) -> str:

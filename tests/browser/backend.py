@@ -28,12 +28,14 @@ from menu_seeder.table import CatalogTable
 from shop.adapters import keys
 from shop.app import create_app
 from shop.domain.customers import Role
+from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
 
 MENU = Path(__file__).resolve().parents[2] / "storefront" / "menu"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
+PASSWORD = "a long enough password"
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,11 @@ class RunningShop:
 @contextmanager
 def running_shop(folder: Path) -> Iterator[RunningShop]:
     """The shop with its menu, its pictures, a barista and a manager; gone afterwards."""
-    with _emulator(folder), pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in _sdk_environment(folder).items():
-            patch.setenv(name, value)
-        services = build(_furnish())
-        staff = {}
-        for role in (Role.BARISTA, Role.MANAGER):
-            staff[role.value] = Account(f"{role.value}@example.org", "a long enough password")
-            services.accounts.register(
-                name=role.value.title(), email=staff[role.value].email, password=staff[role.value].password, role=role
-            )
+    with _emulator(folder):
+        services, staff = _open(folder)
         port = _free_port()
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None, access_log=False)
-        )
+        config = uvicorn.Config(create_app(services), host=HOST, port=port, log_config=None, access_log=False)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         _until(lambda: server.started, "the shop did not start")
@@ -78,6 +69,24 @@ def running_shop(folder: Path) -> Iterator[RunningShop]:
             services.live.stop()
             server.should_exit = True
             thread.join(10)
+
+
+def _open(folder: Path) -> tuple[Services, dict[str, Account]]:
+    """Build the shop and hire its staff.  The SDK's environment is changed only here: clients keep what they read."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in _sdk_environment(folder).items():
+            patch.setenv(name, value)
+        boto3.setup_default_session()
+        services = build(_furnish())
+        staff = {role.value: Account(f"{role.value}@example.org", PASSWORD) for role in (Role.BARISTA, Role.MANAGER)}
+        for role, account in staff.items():
+            services.accounts.register(
+                name=role.title(), email=account.email, password=account.password, role=Role(role)
+            )
+    boto3.setup_default_session()
+    return services, staff
 
 
 def _sdk_environment(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, StorageState
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Storage
 from tests.browser.backend import Account, RunningShop, running_shop
 from tests.browser.pages import Shop
 
+HERE = Path(__file__).parent
 CHROMIUM = next(
     (
         path
@@ -29,11 +31,13 @@ WITHOUT = "Chromium is not on this machine (install the package `chromium`, or s
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.browser)
-            if CHROMIUM is None:
-                item.add_marker(pytest.mark.skip(reason=WITHOUT))
+    """Mark the stories and put them last: Playwright keeps an event loop running, which other tests would trip over."""
+    stories = [item for item in items if HERE in item.path.parents]
+    for item in stories:
+        item.add_marker(pytest.mark.browser)
+        if CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason=WITHOUT))
+    items[:] = [item for item in items if item not in stories] + stories
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

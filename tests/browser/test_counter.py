@@ -63,10 +63,14 @@ def test_a_manager_adds_a_product_with_a_picture_that_appears_in_the_menu(guest:
     editor.get_by_label("Size 1: Price in euros").fill("3,60")
     editor.get_by_role("button", name="Save").click()
     expect(manager.product_row(name)).to_contain_text("€3.60")
+    guest.add(name)
     manager.product_row(name).get_by_role("button", name=f"Retire {name}").click()
     expect(manager.product_row(name)).to_have_count(0)
     guest.open("/")
     expect(guest.item(name)).to_have_count(0)
+    drawer = guest.open_cart()
+    expect(drawer.get_by_text(f"{name} is no longer on the menu.")).to_be_visible()
+    expect(drawer.get_by_role("link", name="Go to checkout")).to_have_count(0)
 
 
 def test_the_manager_is_told_what_is_wrong_with_a_product(manager: Shop) -> None:

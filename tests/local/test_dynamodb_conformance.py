@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.stacks import Resources, StackError, allow, att, ref, stack, typed
+from tests.local.stacks import Resources, Stack, StackError, allow, att, ref, stack, typed
 from tests.plugins.local_cloud import Cloud
 
 pytestmark = pytest.mark.local
@@ -154,31 +154,80 @@ def test_capacity_is_switched_and_registered_for_scaling(cloud: Cloud) -> None:
         assert scaling.describe_scalable_targets(**where)["ScalableTargets"] == []
 
 
-def test_indexes_and_leading_keys_are_resources_of_their_own(cloud: Cloud) -> None:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
-    policies = [
-        allow("dynamodb:Query", on={"Fn::Sub": "${Table.Arn}/index/one"}),
-        allow(
-            "dynamodb:GetItem", on=att("Table", "Arn"),
-            **{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CUSTOMER#1"]}},
-        ),
-    ]  # fmt: skip
-    resources = {
-        **table("one"),
-        "User": typed(
-            "AWS::IAM::User",
-            Policies=[{"PolicyName": f"p{n}", "PolicyDocument": document} for n, document in enumerate(policies)],
-        ),
-        "Key": typed("AWS::IAM::AccessKey", UserName=ref("User")),
-    }
-    with stack(cloud) as made:
+class Guest:
+    """A user with one policy on a table, and the table."""
+
+    def __init__(self, cloud: Cloud, made: Stack, policy: dict[str, Any]) -> None:
+        resources = {
+            **table("one"),
+            "User": typed("AWS::IAM::User", Policies=[{"PolicyName": "p", "PolicyDocument": policy}]),
+            "Key": typed("AWS::IAM::AccessKey", UserName=ref("User")),
+        }
         outputs = made.create(resources, Key=ref("Key"), Secret=att("Key", "SecretAccessKey"))
         credentials = {"aws_access_key_id": outputs["Key"], "aws_secret_access_key": outputs["Secret"]}
-        user, name = cloud.client("dynamodb", **credentials), made.physical_id("Table")
+        self.dynamodb, self.table = cloud.client("dynamodb", **credentials), made.physical_id("Table")
+
+    def may(self, operation: str, **parameters: Any) -> bool:
+        try:
+            getattr(self.dynamodb, operation)(**parameters)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDeniedException", error
+            return False
+        return True
+
+
+def key(partition: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": partition}, "sk": {"S": "a"}}
+
+
+def test_an_index_is_a_resource_of_its_own(cloud: Cloud) -> None:
+    with stack(cloud) as made:
+        guest = Guest(cloud, made, allow("dynamodb:Query", on={"Fn::Sub": "${Table.Arn}/index/one"}))
         condition = {"KeyConditionExpression": "#k = :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}
-        user.query(TableName=name, IndexName="one", **condition, ExpressionAttributeNames={"#k": "onepk"})
-        with pytest.raises(ClientError, match="AccessDenied"):
-            user.query(TableName=name, **condition, ExpressionAttributeNames={"#k": "pk"})
-        user.get_item(TableName=name, Key={"pk": {"S": "CUSTOMER#1"}, "sk": {"S": "a"}})
-        with pytest.raises(ClientError, match="AccessDenied"):
-            user.get_item(TableName=name, Key={"pk": {"S": "CUSTOMER#2"}, "sk": {"S": "a"}})
+        by_index = {"IndexName": "one", "ExpressionAttributeNames": {"#k": "onepk"}}
+        assert guest.may("query", TableName=guest.table, **condition, **by_index)
+        assert not guest.may("query", TableName=guest.table, **condition, ExpressionAttributeNames={"#k": "pk"})
+
+
+def test_leading_keys_are_the_partition_keys_of_a_request(cloud: Cloud) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
+    only = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORDER#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    with stack(cloud) as made:
+        guest = Guest(cloud, made, allow("dynamodb:*", on=att("Table", "Arn"), **only))
+        name = guest.table
+        update = {"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "b"}}}
+        for partition, allowed in (("ORDER#1", True), ("CUSTOMER#1", False)):
+            values = {":v": {"S": partition}}
+            delete = {"Delete": {"TableName": name, "Key": key(partition)}}
+            assert guest.may("get_item", TableName=name, Key=key(partition)) is allowed
+            assert guest.may("put_item", TableName=name, Item=key(partition)) is allowed
+            assert guest.may("update_item", TableName=name, Key=key(partition), **update) is allowed
+            assert (
+                guest.may("query", TableName=name, KeyConditionExpression="pk = :v", ExpressionAttributeValues=values)
+                is allowed
+            )
+            assert guest.may("transact_write_items", TransactItems=[delete]) is allowed
+            batch = [
+                {"PutRequest": {"Item": key("ORDER#1")}},
+                {"PutRequest": {"Item": {**key(partition), "sk": {"S": "b"}}}},
+            ]
+            assert guest.may("batch_write_item", RequestItems={name: batch}) is allowed
+        assert not guest.may("scan", TableName=name)
+
+
+def test_attributes_are_the_names_of_a_request(cloud: Cloud) -> None:
+    only = {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "status"]}}
+    with stack(cloud) as made:
+        guest = Guest(cloud, made, allow("dynamodb:*", on=att("Table", "Arn"), **only))
+        for attribute, allowed in (("status", True), ("total", False)):
+            values = {":v": {"S": "x"}}
+            assert guest.may("put_item", TableName=guest.table, Item={**key("a"), attribute: values[":v"]}) is allowed
+            for expression, names in ((f"SET {attribute} = :v", None), ("SET #n = :v", {"#n": attribute})):
+                update = {"UpdateExpression": expression, "ExpressionAttributeValues": values}
+                named = {"ExpressionAttributeNames": names} if names else {}
+                reserved = attribute == "status" and not names  # a reserved word must be a placeholder
+                if not reserved:
+                    assert guest.may("update_item", TableName=guest.table, Key=key("a"), **update, **named) is allowed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from brewhaven.diff.facts import conditions, verbs
 from brewhaven.diff.facts.side import Side
 from brewhaven.diff.facts.statements import IDENTITIES, Permission, permissions, principals, together
-from brewhaven.diff.model import Fact, FactChange, Resource
+from brewhaven.diff.model import Fact, FactChange, Key, Resource
 from brewhaven.diff.names import is_helper, join_words, sentence
 from brewhaven.diff.values import as_list
 
@@ -25,15 +25,24 @@ _MANAGED = {
 }
 
 
-def compare_access(before: Side, after: Side) -> list[FactChange]:
-    """Permissions gained and lost, said together where they belong together."""
+def compare_access(before: Side, after: Side, renamed: Container[Key] = frozenset()) -> list[FactChange]:
+    """Permissions gained and lost, said together where they belong together.
+
+    Args:
+        renamed: Resources that got another logical id: permissions that stay the same for them are listed as following.
+    """
     old = {permission.identity: permission for permission in permissions(before)}
     new = {permission.identity: permission for permission in permissions(after)}
     gained = [permission for identity, permission in new.items() if identity not in old]
     lost = [permission for identity, permission in old.items() if identity not in new]
     found = [FactChange("added", None, fact) for fact in _facts(gained)]
     found += [FactChange("removed", fact, None) for fact in _facts(lost)]
-    return found
+    kept = [permission for identity, permission in new.items() if identity in old and _touches(permission, renamed)]
+    return found + [FactChange("renamed", fact, fact) for fact in _facts(kept)]
+
+
+def _touches(permission: Permission, renamed: Container[Key]) -> bool:
+    return any(key in renamed for key in (permission.principal, permission.target.key, permission.holder) if key)
 
 
 def _facts(found: Iterable[Permission]) -> Iterator[Fact]:

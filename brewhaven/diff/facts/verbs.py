@@ -109,7 +109,7 @@ def combine(actions: set[str], target: str) -> str:
     clauses: list[str] = []
     for thing, verbs in by_thing.items():
         clauses.append(_clause(join_words(verbs), thing, target, first=not clauses))
-    return clauses[0] if len(clauses) == 1 else join_words(clauses[:-1], "") + ", and " + clauses[-1]
+    return clauses[0] if len(clauses) == 1 else ", ".join(clauses[:-1]) + ", and " + clauses[-1]
 
 
 def summary(actions: set[str]) -> str:

@@ -250,12 +250,12 @@ class _Containers:
         self._engine = engine
         self._lock = threading.Lock()
         self._all: dict[str, Container] = {}
-        self._closed = False
+        self.closed = False
 
     def run(self, image: str, *, launch: Launch, **_docker_only: Any) -> Container:
         """Start a container; raises OSError if its program cannot be executed."""
         unpacked = self._engine.store.pull(image)
-        if self._closed:
+        if self.closed:
             raise OSError("the local cloud is stopping")
         identity = os.urandom(32).hex()
         folder = self._engine.folder / "tasks" / identity[:12]
@@ -282,7 +282,7 @@ class _Containers:
 
     def close(self) -> None:
         """Start nothing more and stop everything, all at the same time."""
-        self._closed = True
+        self.closed = True
         threads = [threading.Thread(target=container.stop, args=(CLOSE_SECONDS,)) for container in self.list()]
         for thread in threads:
             thread.start()

@@ -65,8 +65,14 @@ class Network:
         self._by_ip: dict[str, Interface] = {}
         self._by_token: dict[str, Interface] = {}
 
-    def attach(self, subnet: str, groups: list[str], description: str, table: Path | None = None) -> Interface:
-        """Make a network interface in a subnet of the current account and region."""
+    def attach(
+        self, subnet: str, groups: list[str], description: str, table: Path | None = None, ip: str | None = None
+    ) -> Interface:
+        """Make a network interface in a subnet of the current account and region; with a given address or a free one.
+
+        Raises:
+            UnreachableError: The subnet does not exist, or has no free address.
+        """
         from ministack.core.responses import get_account_id, get_region
         from ministack.services import ec2
 
@@ -76,7 +82,7 @@ class Network:
                 raise UnreachableError(errno.EINVAL, f"The subnet ID '{subnet}' does not exist")
             interface = Interface(
                 eni="eni-0" + secrets.token_hex(8),
-                ip=self._free_address(record["CidrBlock"]),
+                ip=ip or self._free_address(record["CidrBlock"]),
                 subnet=subnet,
                 mac=":".join(["0a", *(f"{random.randrange(256):02x}" for _ in range(5))]),  # noqa: S311
                 groups=tuple(groups) or (ec2._DEFAULT_SG_ID,),
@@ -149,8 +155,8 @@ class Network:
         """The loopback port that a connection reaches.
 
         Raises:
-            UnreachableError: ETIMEDOUT where AWS drops the packets (no such address, a security group), ECONNREFUSED where
-                nothing listens. AWS lets a dropped connection wait; here it fails at once.
+            UnreachableError: ETIMEDOUT where AWS drops the packets (no such address, a security group), ECONNREFUSED
+                where nothing listens. AWS lets a dropped connection wait; here it fails at once.
         """
         target = self._by_ip.get(ip)
         if target is None:

@@ -65,7 +65,7 @@ class ServiceMonitor:
         from ministack.core.responses import request_scope
         from ministack.services import ecs
 
-        while True:
+        while not self._engine.containers.closed:
             time.sleep(PERIOD_SECONDS)
             for (account, region, key), service in list(ecs._services.all_items()):
                 if service.get("status") != "ACTIVE":

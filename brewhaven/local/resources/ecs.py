@@ -8,14 +8,12 @@ import time
 from typing import Any
 
 from brewhaven.local.engines import service_monitor, tasks
+from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
 from brewhaven.local.engines.link_local import LINK_LOCAL
-from brewhaven.local.engines.network import NETWORK
-from brewhaven.local.engines.watchdog import WATCHDOG
 from brewhaven.local.registry import REGISTRY, correction, replace
-from brewhaven.local.settings import CloudSettings
 
-ENGINE = Engine(CloudSettings.from_environment().folder / "containers")
+ENGINE = Engine(CONTAINERS)
 MONITOR = service_monitor.ServiceMonitor(ENGINE)
 
 
@@ -75,6 +73,16 @@ def tasks_are_processes() -> None:
         return register
 
     replace(ecs, "_register_metadata", with_platform)
+
+    def while_open(original: Any) -> Any:
+        def look(*arguments: Any) -> None:
+            # Containers that end because the local cloud stops are no failures of their service.
+            if not ENGINE.containers.closed:
+                original(*arguments)
+
+        return look
+
+    replace(ecs, "_maybe_mark_stopped", while_open)
 
     def as_launch(_original: Any) -> Any:
         def build(container: dict[str, Any], _definition: Any, env: dict[str, str], *_: Any) -> dict[str, Any]:
@@ -150,25 +158,12 @@ def restored_services_start_when_all_is_ready() -> None:
 def _start() -> None:
     from ministack.services import ecs
 
-    for name in ("tasks", "networks"):
-        shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
-    WATCHDOG.start(ENGINE.folder / "processes")
-    NETWORK.forget_all()
-    LINK_LOCAL.open()
     MONITOR.start()
     threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
 
 
-def _reset() -> None:
-    LINK_LOCAL.tasks.clear()
-    NETWORK.forget_all()
-
-
-def _stop() -> None:
-    ENGINE.containers.close()
-    WATCHDOG.stop()
-
-
+# Before the server starts: what an earlier run left is nobody's.
+for _name in ("tasks", "networks"):
+    shutil.rmtree(ENGINE.folder / _name, ignore_errors=True)
 REGISTRY.on_start.append(_start)
-REGISTRY.on_reset.append(_reset)
-REGISTRY.on_stop.append(_stop)
+close_with(ENGINE.containers.close)

@@ -72,8 +72,8 @@ function checkout(shop, customer) {
       order ? h('p', { class: 'hint' }, `Order ${order.number} is kept for a few minutes. Choose another card, or `,
         h('a', { href: `order.html?id=${encodeURIComponent(order.id)}` }, 'pay later on its own page'), '.') : null);
     if (!problem.errors?.length || rest.length) messages.focus();
-    if (order) { pay.firstChild.textContent = 'Try this card'; return; }
-    sessionStorage.removeItem(KEY);
+    if (order) pay.firstChild.textContent = 'Try this card';
+    else sessionStorage.removeItem(KEY);
     await cart.load().catch(() => {});
   }
 }

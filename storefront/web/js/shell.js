@@ -41,11 +41,11 @@ export async function page(current, work) {
 export function showFailure(problem) {
   const place = $('[data-page]') ?? $('main');
   place.setAttribute('aria-busy', 'false');
-  fill(place, h('div', { class: 'wrap page rows' },
+  fill(place, h('div', { class: 'rows failure' },
     notice(problem.detail ?? 'This page made a mistake. Please load it again.', 'bad'),
     h('div', { class: 'actions' },
-      h('button', { class: 'button', type: 'button', onclick: () => location.reload() }, 'Try again'),
-      problem.status === 401 ? h('a', { class: 'button quiet', href: signInLink() }, 'Sign in') : null,
+      problem.status === 401 ? h('a', { class: 'button', href: signInLink() }, 'Sign in')
+        : h('button', { class: 'button', type: 'button', onclick: () => location.reload() }, 'Try again'),
       h('a', { class: 'button quiet', href: 'index.html' }, 'To the menu'))));
 }
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,24 +17,6 @@ FOUNDATION = {
     "Description": "Brew Haven, phase 1: Foundation, to lesson 1.6",
     "Outputs": [{"OutputKey": "ShopUrl", "OutputValue": "http://127.0.0.1:8080"}],
 }
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "seconds"), [("00:07", 7), ("12:34", 754), ("02:00:01", 7201), ("3-00:00:00", 259200)]
-)
-def test_elapsed_time_is_read_as_ps_writes_it(elapsed: str, seconds: int) -> None:
-    assert status._seconds(elapsed) == seconds
-
-
-def test_the_process_tree_holds_descendants_and_nobody_else() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        tree = status._process_tree(os.getpid())
-        assert {os.getpid(), child.pid} <= {process["pid"] for process in tree}
-        assert os.getppid() not in {process["pid"] for process in tree}
-    finally:
-        child.kill()
-        child.wait()
 
 
 def test_recorded_types_are_known_without_the_emulator_running() -> None:
