@@ -108,6 +108,8 @@ def test_node_functions_have_the_sdk_and_the_class_of_their_errors(cloud: Cloud)
         assert isinstance(invoke(cloud, made)[0], int)
         answer, _ = invoke(cloud, made, "fail")
         assert (answer["errorType"], answer["errorMessage"]) == ("RangeError", "clean")
+        logs = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{made.physical_id('Function')}")
+        assert not [event for event in logs["events"] if "Deprecat" in event["message"]]
 
 
 def test_code_that_is_not_in_the_bucket_makes_no_function(cloud: Cloud) -> None:

@@ -54,6 +54,10 @@ _NODE_SCRIPT_CHANGES = (
     ('error: String(err.message || err), trace: err.stack || ""',
      'error: String(err.message || err), trace: err.stack || "", type: err.name || "Error"'),
     ("error: e.message, trace: e.stack", "error: e.message, trace: e.stack, type: e.name"),
+    # The worker's own calls of a deprecated function would warn in the function's log.
+    ("url.parse(endpoint)", "new url.URL(endpoint)"),
+    ("input = url.parse(input);", "input = url.urlToHttpOptions(new url.URL(input));"),
+    ("input = url.parse(input.toString());", "input = url.urlToHttpOptions(input);"),
 )  # fmt: skip
 
 
