@@ -128,11 +128,23 @@ def _mentions(tree: ast.Module, holders: set[str], low: tuple[int, int], high: t
 
 
 def _lesson_ids(function: ast.FunctionDef) -> Iterator[str]:
+    return (id_ for id_, _ in _lessons(function))
+
+
+def _lessons(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """Id and title of `@lesson("1.3", "Assets")`."""
     for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
-            value = decorator.args[0].value
-            if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
-                yield value
+        if isinstance(decorator, ast.Call):
+            words = [argument.value for argument in decorator.args if isinstance(argument, ast.Constant)]
+            if words and isinstance(words[0], str) and words[0].replace(".", "", 1).isdecimal():
+                yield words[0], str(words[1]) if len(words) > 1 else ""
+
+
+def lesson_title(code: dict[str, str], lesson: str) -> str:
+    """The title of a lesson, from the stack that the sources hold; empty when they do not name it."""
+    functions = (node for words in code.values() for node in ast.walk(_parse(words)))
+    found = (pair for node in functions if isinstance(node, ast.FunctionDef) for pair in _lessons(node))
+    return next((title for id_, title in found if id_ == lesson), "")
 
 
 def _holder_of(function: ast.expr) -> str | None:

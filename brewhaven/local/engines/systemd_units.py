@@ -1,4 +1,4 @@
-"""systemd units as far as an instance's user data uses them: start a program with its environment, and again if it ends.
+"""systemd units as far as user data uses them: start a program with its environment, and again if it ends.
 
 https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
 """

@@ -59,6 +59,10 @@ def _reset() -> None:
     shutil.rmtree(INSTANCES.folder, ignore_errors=True)
 
 
+REGISTRY.recorded["AWS::EC2::Instance"] = (
+    "user data and systemd units run as processes of this machine; instance type, image, volumes, users and Session "
+    "Manager are recorded only"
+)
 ON_RUN.append(_give_address)
 REGISTRY.on_start.append(INSTANCES.start)
 REGISTRY.on_reset.append(_reset)

@@ -10,7 +10,10 @@ from typing import Any
 from brewhaven.local.engines import service_monitor, tasks
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
+from brewhaven.local.engines.environments import python_version
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.link_local import LINK_LOCAL
+from brewhaven.local.engines.target_health import LONGEST_DRAINING_SECONDS
 from brewhaven.local.registry import REGISTRY, correction, replace
 
 ENGINE = Engine(CONTAINERS)
@@ -64,8 +67,9 @@ def tasks_are_processes() -> None:
     replace(ecs, "_prepare_service_images", checked)
 
     def with_platform(original: Any) -> Any:
-        def register(task_arn: str, cluster: str, definition: Any, container: Any, kind: str, env: Any, *_: Any) -> Any:
-            token = original(task_arn, cluster, definition, container, kind, env, True, None)
+        def register(*arguments: Any) -> Any:
+            task_arn, cluster, definition, container, launch_type, env = arguments[:6]
+            token = original(task_arn, cluster, definition, container, launch_type, env, True, None)
             env.update(tasks.platform_environment(tasks.current()))
             env["ECS_CONTAINER_METADATA_URI_V4"] = f"{LINK_LOCAL.url}/v4/{token}"
             return token
@@ -135,10 +139,16 @@ def what_a_task_held_is_taken_back() -> None:
     def build(original: Any) -> Any:
         def cleanup(task: dict[str, Any], *rest: Any) -> None:
             containers = ENGINE.containers.of_task(task["taskArn"])
+            address = ecs._task_ip(task)
+            if containers and address:
+                # It is no target any more; what it was asked before is answered first.
+                IN_FLIGHT.wait_until_idle(address, LONGEST_DRAINING_SECONDS)
+            for container in containers:
+                # With the task definition's stop timeout, where the scheduler would give five seconds; and all of
+                # them, where it forgets the others of a task whose essential container has exited.
+                container.stop()
             original(task, *rest)
             for container in containers:
-                # The scheduler does not stop the other containers of a task whose essential one has exited.
-                container.stop()
                 container.remove()
             tasks.forget(task)
 
@@ -154,6 +164,19 @@ def restored_services_start_when_all_is_ready() -> None:
 
     replace(ecs, "_start_restored_service_reconciler", lambda _original: lambda: None)
 
+    def build(original: Any) -> Any:
+        def restore(data: Any) -> None:
+            original(data)
+            for _key, task in ecs._tasks.all_items():
+                if task.get("desiredStatus") != "STOPPED":
+                    # Its process ended with the local cloud; the record must not say that it is wanted.
+                    task.update(desiredStatus="STOPPED", stopCode="TerminationNotice", stoppedAt=ecs._iso())
+                    task["stoppedReason"] = "The local cloud was stopped"
+
+        return restore
+
+    replace(ecs, "_restore_state", build)
+
 
 def _start() -> None:
     from ministack.services import ecs
@@ -162,8 +185,16 @@ def _start() -> None:
     threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
 
 
-# Before the server starts: what an earlier run left is nobody's.
-for _name in ("tasks", "networks"):
-    shutil.rmtree(ENGINE.folder / _name, ignore_errors=True)
+@correction
+def what_an_earlier_run_left_is_removed() -> None:
+    """Folders of containers whose processes are gone are nobody's."""
+    for name in ("tasks", "networks"):
+        shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
+
+
+REGISTRY.recorded["AWS::ECS::TaskDefinition"] = (
+    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits "
+    "and read-only file systems are recorded, not enforced"
+)
 REGISTRY.on_start.append(_start)
 close_with(ENGINE.containers.close)
