@@ -273,7 +273,7 @@ def main():
     os.makedirs(os.path.dirname(LOG), exist_ok=True)
     with open(LOG, "wb"):
         pass
-    print("Setting up Brew Haven in .venv and node_modules (a first time downloads about 350 MB)")
+    print("Setting up Brew Haven in .venv and node_modules (a first time downloads some 300 MB)")
     steps = (
         ("Python environment", make_environment),
         ("Python packages", install_python_packages),
