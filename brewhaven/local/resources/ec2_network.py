@@ -55,7 +55,6 @@ class _SecurityGroupRule:
 
 @resource(
     "AWS::EC2::SecurityGroupIngress",
-    recorded=_NOT_FILTERED,
     replaced_by=(
         "CidrIp", "CidrIpv6", "FromPort", "GroupId", "GroupName", "IpProtocol", "SourcePrefixListId",
         "SourceSecurityGroupId", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort",
@@ -69,7 +68,6 @@ class SecurityGroupIngress(_SecurityGroupRule):
 
 @resource(
     "AWS::EC2::SecurityGroupEgress",
-    recorded=_NOT_FILTERED,
     replaced_by=(
         "CidrIp", "CidrIpv6", "DestinationPrefixListId", "DestinationSecurityGroupId", "FromPort", "GroupId",
         "IpProtocol", "ToPort",
