@@ -71,7 +71,7 @@ class Reader:
             return spoken[raised[-1] : raised[-1] + limit]
         for number, line in enumerate(spoken):
             if _PROBLEM.search(line):
-                return [part.strip("❌ ") for part in spoken[number : number + limit]]
+                return [part.removeprefix("❌").rstrip() for part in spoken[number : number + limit]]
         return spoken[-limit:]
 
 

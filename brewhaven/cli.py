@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from brewhaven import console
-from brewhaven.diff.command import diff
+from brewhaven.course import commands as course_commands
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -28,6 +28,12 @@ app = typer.Typer(
 )
 local_app = typer.Typer(no_args_is_help=True, help="The local cloud: start, stop, look, empty.")
 app.add_typer(local_app, name="local")
+app.command()(course_commands.start)
+app.command()(course_commands.lesson)
+app.add_typer(course_commands.lab, name="lab")
+app.command()(course_commands.verify)
+app.command()(course_commands.quiz)
+app.command()(course_commands.doctor)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Student = Annotated[
@@ -76,8 +82,8 @@ def up(
 
     settings = _settings()
     place = course.find(phase)
-    deployed = up_module.up(settings, Request(place))
-    report.deployment(place, deployed, json=json)
+    deployed, accounts = up_module.up(settings, Request(place))
+    report.deployment(place, deployed, accounts=accounts, json=json)
 
 
 @app.command(
@@ -124,7 +130,7 @@ def deploy(
     "[bold]brewhaven destroy[/bold] everything"
 )
 def destroy(
-    phase: Annotated[int, typer.Argument(metavar="[N]", help="This phase and all later ones; without it, all.")] = 1,
+    phase: Annotated[int, typer.Argument(metavar="N", help="This phase and all later ones; without it, all.")] = 1,
     student: Student = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on AWS.")] = False,
     json: Json = False,
@@ -202,10 +208,9 @@ def local_up() -> None:
 @local_app.command("down", epilog="Example: [bold]brewhaven local down[/bold]")
 def local_down() -> None:
     """Stop the local cloud and everything that runs in it; its data is kept."""
-    from brewhaven.local import lifecycle
+    from brewhaven.up import stop_local_cloud
 
-    with console.step("Stopping the local cloud") as step:
-        step.result("" if lifecycle.down(_settings()) else "did not run")
+    stop_local_cloud(_settings())
 
 
 @local_app.command("status", epilog="Example: [bold]brewhaven local status --json[/bold]")
@@ -245,9 +250,6 @@ def local_logs(
         print(line)
     if not tail:
         console.warn(f"There is no log yet ({settings.log_file}).")
-
-
-app.command(epilog="Example: [bold]brewhaven diff 1.3 1.4 --present[/bold]")(diff)
 
 
 def main() -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -14,25 +16,32 @@ from brewhaven.errors import FAILURE, INTERRUPTED, BrewHavenError
 from brewhaven.local.settings import REPOSITORY, CloudSettings
 
 
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn what goes wrong inside into words and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.complain("Interrupted.", "Run the same command again: it goes on where it was.")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrewHavenError as error:
+        console.complain(error.message, error.remedy)
+        raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError:
+        raise typer.Exit(FAILURE) from None
+    except Exception as error:
+        if _is_typers_own(error):
+            raise
+        _explain(error)
+        raise typer.Exit(FAILURE) from None
+
+
 class Commands(TyperGroup):
-    """The command line's root: runs a command and turns what goes wrong into words."""
+    """The command line's root: every command runs in words."""
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with in_words():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            console.complain("Interrupted.", "Run the same command again: it goes on where it was.")
-            raise typer.Exit(INTERRUPTED) from None
-        except BrewHavenError as error:
-            console.complain(error.message, error.remedy)
-            raise typer.Exit(error.exit_code) from None
-        except BrokenPipeError:
-            raise typer.Exit(FAILURE) from None
-        except Exception as error:
-            if _is_typers_own(error):
-                raise
-            _explain(error)
-            raise typer.Exit(FAILURE) from None
 
 
 def _is_typers_own(error: Exception) -> bool:

@@ -67,12 +67,13 @@ class Ownership:
         students: Iterable[str] = (),
     ) -> None:
         self._ids = {physical_id for physical_id in recorded_ids if not _is_generic(physical_id)}
-        prefix = f"{student}-" if student else ""
-        # CloudFormation shortens a stack's name in the names it derives, so the number of the phase is what counts.
-        stems = {re.match(r"(.*?BrewHaven-Phase\d+)", stack_id) for stack_id in stack_ids}
-        patterns = [re.escape(stem[1]) + r"\b" for stem in stems if stem]
+        prefix = f"{re.escape(student)}-?" if student else ""
+        # CloudFormation shortens the stack's name in names it derives, and the CDK leaves hyphens out of some:
+        # the number of the phase is what can be relied on.
+        numbers = {match[1] for stack_id in stack_ids if (match := re.search(r"BrewHaven-Phase(\d+)", stack_id))}
+        patterns = [rf"{prefix}brew-?haven-?phase{number}(?!\d)" for number in sorted(numbers)]
         if whole_course:
-            patterns.append(rf"{re.escape(prefix)}brew-?haven")
+            patterns.append(rf"{prefix}brew-?haven")
         others = "|".join(re.escape(other) for other in students)
         ours = (
             rf"brew-haven/{re.escape(student)}/"
@@ -83,7 +84,6 @@ class Ownership:
         )
         self._name = re.compile(rf"(?:^|/)(?:{'|'.join(patterns)})", re.IGNORECASE) if patterns else None
         self._path = re.compile(rf"^/{ours}") if whole_course else None
-        self._student = student
 
     def covers(self, item: Item) -> bool:
         names = (item.id, *item.names)
@@ -162,11 +162,6 @@ def _listed(service: str, operation: str, key: str, id_: str | None, *names: str
                 yield Item(kind, thing[id_], tuple(str(thing[name]) for name in names if thing.get(name)))
 
     return look
-
-
-def _buckets(client: Client, kind: str) -> Iterator[Item]:
-    for bucket in client("s3").list_buckets()["Buckets"]:
-        yield Item(kind, bucket["Name"])
 
 
 def _instances(client: Client, kind: str) -> Iterator[Item]:
@@ -270,7 +265,7 @@ def _stacks(client: Client, kind: str) -> Iterator[Item]:
 LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     "CloudFormation stack": _stacks,
     "DynamoDB table": _listed("dynamodb", "list_tables", "TableNames", None),
-    "S3 bucket": _buckets,
+    "S3 bucket": _listed("s3", "list_buckets", "Buckets", "Name"),
     "CloudWatch log group": _listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "CloudWatch alarm": _listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     "IAM role": _listed("iam", "list_roles", "Roles", "RoleName"),

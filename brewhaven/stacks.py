@@ -42,12 +42,14 @@ class StackState:
         status: For example ``UPDATE_COMPLETE``.
         outputs: Name -> value.
         lesson: How far the stack was built, if its description says so: ``1.3``.
+        version: Changes whenever the stack does: its id and the moment of its last change.
     """
 
     name: str
     status: str
     outputs: dict[str, str]
     lesson: str | None = None
+    version: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -66,7 +68,13 @@ def describe(target: Target, name: str) -> StackState | None:
         return None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     lesson = re.search(r"lesson (\d+\.\d+)", stack.get("Description", ""))
-    return StackState(name, stack["StackStatus"], outputs, lesson[1] if lesson else None)
+    version = f"{stack.get('StackId')} {stack.get('LastUpdatedTime') or stack.get('CreationTime')}"
+    return StackState(name, stack["StackStatus"], outputs, lesson[1] if lesson else None, version)
+
+
+def creation_id(target: Target, name: str) -> str:
+    """The id that a stack got when it was created; one that was deleted and made again has another."""
+    return str(target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackId"])
 
 
 def resources(target: Target, name: str) -> list[dict[str, Any]]:

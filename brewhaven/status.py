@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
-import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from brewhaven import course, stacks, target
+from brewhaven import course, processes, stacks, target
 from brewhaven.errors import BrewHavenError
 from brewhaven.local import lifecycle, registry, resources
 from brewhaven.local.settings import CloudSettings
@@ -44,69 +43,15 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         "kept": _PERSISTENT,
     }
     if pid is not None:
-        processes = _process_tree(pid)
-        status["processes"] = processes
-        status["uptime_seconds"] = next(process["seconds"] for process in processes if process["pid"] == pid)
-        status["memory_megabytes"] = round(sum(process["megabytes"] for process in processes))
-        status["listening"] = _listening_ports({process["pid"] for process in processes}) or [
-            settings.port,
-            settings.s3_port,
-        ]
+        ours = processes.tree(pid)
+        status["processes"] = [{**asdict(process), "command": process.command[:200]} for process in ours]
+        status["uptime_seconds"] = next((process.seconds for process in ours if process.pid == pid), 0)
+        status["memory_megabytes"] = round(sum(process.megabytes for process in ours))
+        known = [settings.port, settings.s3_port]
+        status["listening"] = processes.listening_ports({process.pid for process in ours}) or known
     if healthy:
         status["recorded_only"] = _recorded_in_use(target.local(settings))
     return status
-
-
-def _process_tree(root: int) -> list[dict[str, Any]]:
-    """The process and all its descendants, as `ps` sees them."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,etime=,rss=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    found: dict[int, dict[str, Any]] = {}
-    for line in listing.splitlines():
-        pid, parent, elapsed, kilobytes, command = line.split(None, 4)
-        found[int(pid)] = {
-            "pid": int(pid),
-            "parent": int(parent),
-            "seconds": _seconds(elapsed),
-            "megabytes": round(int(kilobytes) / 1024, 1),
-            "command": command[:200],
-        }
-    ours = {root}
-    while more := {pid for pid, process in found.items() if process["parent"] in ours} - ours:
-        ours |= more
-    return [found[pid] for pid in sorted(ours) if pid in found]
-
-
-def _seconds(elapsed: str) -> int:
-    """Seconds of `ps`'s ``[[days-]hours:]minutes:seconds``."""
-    days, _, clock = elapsed.rpartition("-")
-    total = 0
-    for part in clock.split(":"):
-        total = total * 60 + int(part)
-    return total + int(days or 0) * 86400
-
-
-def _listening_ports(pids: set[int]) -> list[int]:
-    """Ports on which these processes listen; empty where neither `ss` nor `lsof` is there to say."""
-    try:
-        listing = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return _listening_ports_by_lsof(pids)
-    ports = set()
-    for line in listing.splitlines():
-        if pids & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}:
-            ports.add(int(line.split()[3].rsplit(":", 1)[1]))
-    return sorted(ports)
-
-
-def _listening_ports_by_lsof(pids: set[int]) -> list[int]:
-    command = ["lsof", "-a", "-nP", "-iTCP", "-sTCP:LISTEN", "-Fn", "-p", ",".join(map(str, sorted(pids)))]
-    try:
-        listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return []
-    return sorted({int(port) for port in re.findall(r"^n.*:(\d+)$", listing, re.MULTILINE)})
 
 
 def recorded_types() -> dict[str, str]:

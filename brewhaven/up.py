@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brewhaven import console, deploy, target
+from brewhaven import accounts, console, deploy, processes, target
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
@@ -16,8 +16,20 @@ def start_local_cloud(settings: CloudSettings) -> None:
         step.result(f"{HOST}:{settings.port}" if started else "ran already")
 
 
-def up(settings: CloudSettings, request: Request) -> Deployed:
-    """Start the local cloud, bootstrap it, deploy, and wait for the shop.
+def stop_local_cloud(settings: CloudSettings) -> None:
+    """Stop the local cloud, and see that none of the processes that it started is left."""
+    with console.step("Stopping the local cloud") as step:
+        pid = lifecycle.running_pid(settings)
+        ours = processes.tree(pid) if pid else []
+        if not lifecycle.down(settings):
+            step.result("did not run")
+            return
+        ended = processes.see_them_end([process for process in ours if process.pid != pid])
+        step.result(f"{ended} of {len(ours)} processes had to be ended" if ended else f"{len(ours)} processes ended")
+
+
+def up(settings: CloudSettings, request: Request) -> tuple[Deployed, list[dict[str, str]]]:
+    """Start the local cloud, bootstrap it, deploy, wait for the shop, and return it with its demo accounts.
 
     Raises:
         UsageError: AWS is the chosen cloud: `up` never touches an account.
@@ -30,4 +42,5 @@ def up(settings: CloudSettings, request: Request) -> Deployed:
     start_local_cloud(settings)
     cloud = target.local(settings)
     deploy.ensure_bootstrap(settings, cloud)
-    return deploy.deploy(settings, cloud, request)
+    deployed = deploy.deploy(settings, cloud, request)
+    return deployed, accounts.demo_accounts(settings, cloud, request.stack_ids[0], deployed)

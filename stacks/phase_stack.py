@@ -44,18 +44,18 @@ class PhaseStack(cdk.Stack):
         cls.lessons = tuple(cls._methods)
 
     def __init__(self, scope: Construct, *, settings: Settings) -> None:
+        built = [lesson for lesson in self.lessons if settings.builds(lesson)]
         tags = {"Project": "brew-haven", "Phase": str(self.phase), "Student": settings.student}
         super().__init__(
             scope,
             self.id_for(settings),
             env=cdk.Environment(account=settings.account, region=settings.region),
-            description=f"Brew Haven, phase {self.phase}: {self.title}",
+            description=f"Brew Haven, phase {self.phase}: {self.title}, lesson {built[-1].id}",
             tags={name: value for name, value in tags.items() if value},
         )
         self.settings = settings
-        for lesson, method in self._methods.items():
-            if settings.builds(lesson):
-                getattr(self, method)()
+        for lesson in built:
+            getattr(self, self._methods[lesson])()
         self._adopt_cdk_helpers()
 
     @classmethod

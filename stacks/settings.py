@@ -13,6 +13,7 @@ CatalogCapacity = Literal["on-demand", "provisioned"]
 StorefrontVariant = Literal["both", "ec2"]
 
 NOBODY_ELSE = "127.0.0.1/32"
+EVERYBODY = "0.0.0.0/0"
 MOST_TASKS = 4
 _STUDENT = re.compile(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")

@@ -7,6 +7,7 @@ settings from the environment while it is imported, so that the environment must
 from __future__ import annotations
 
 import asyncio
+import asyncio.constants
 import logging
 import signal
 import sys
@@ -16,6 +17,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from brewhaven.local import operator, tls
+from brewhaven.local.checkpoints import Checkpoints
 from brewhaven.local.doors import DOORS, as_secure_transport
 from brewhaven.local.registry import REGISTRY, load_extensions, replace
 from brewhaven.local.settings import HOST, CloudSettings
@@ -66,7 +68,8 @@ def _prepare(settings: CloudSettings) -> Any:
 
 
 async def _run(settings: CloudSettings) -> None:
-    application = _prepare(settings)
+    checkpoints = Checkpoints()
+    application = checkpoints.watch(_prepare(settings))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,16 +79,32 @@ async def _run(settings: CloudSettings) -> None:
     api = _hypercorn(f"{HOST}:{settings.port}")
     api.certfile, api.keyfile = str(certificate), str(key)
     DOORS.open_on(loop)
+    engines_stopped = asyncio.Event()
+
+    async def stop_engines() -> None:
+        # While the APIs still answer: what runs in containers may have something to finish.
+        await stop.wait()
+        for callback in REGISTRY.on_stop:
+            await asyncio.to_thread(callback)
+        engines_stopped.set()
+
+    s3_door = _hypercorn(f"{HOST}:{settings.s3_port}")
     await asyncio.gather(
-        serve(application, api, shutdown_trigger=stop.wait),
-        serve(as_secure_transport(application), _hypercorn(f"{HOST}:{settings.s3_port}"), shutdown_trigger=stop.wait),
+        stop_engines(),
+        serve(application, api, shutdown_trigger=engines_stopped.wait),
+        serve(as_secure_transport(application), s3_door, shutdown_trigger=engines_stopped.wait),
+        checkpoints.run(stop),
     )
-    for callback in REGISTRY.on_stop:
-        callback()
+
+
+# Clients that keep connections alive seldom answer the end of a TLS session; asyncio would wait 30 s for each.
+_TLS_GOODBYE_SECONDS = 1.0
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
+    vars(asyncio.constants)["SSL_SHUTDOWN_TIMEOUT"] = _TLS_GOODBYE_SECONDS
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     asyncio.run(_run(CloudSettings.from_environment()))
 

@@ -17,7 +17,7 @@ from brew_constructs.sources import MENU_FILE
 
 Capacity = Literal["on-demand", "provisioned"]
 
-LEAST_CAPACITY_UNITS = 1
+LEAST_CAPACITY_UNITS = 5  # with fewer, a new table would be minutes at taking its menu
 MOST_CAPACITY_UNITS = 20
 
 
@@ -65,7 +65,7 @@ class CatalogTable(Construct):
     deletion protection); a course must leave nothing behind that costs money.
 
     :param capacity: `on-demand` (the default) bills each request and needs no planning. `provisioned` bills capacity by
-        the hour, which is cheaper for steady traffic, and grows and shrinks it between 1 and 20 units.
+        the hour, which is cheaper for steady traffic, and grows and shrinks it between 5 and 20 units.
     :param menu_file: the menu in JSON; by default the shop's own. Each product is put into the table unless it is there
         already, so what a manager changed stays changed. A changed file is put in at the next deployment.
     :raises ValueError: when the menu file is missing or broken.
@@ -95,8 +95,9 @@ class CatalogTable(Construct):
     def add_index(self, index: CatalogIndex) -> None:
         """Add an index that answers another question about the same items.
 
-        Items that are there already are copied into it while the shop stays open. CloudFormation creates one index a
-        deployment, so a stack that is deployed step by step adds at most one in each step.
+        Items that are there already are copied into it while the shop stays open. An update of a table creates one
+        index at most, so a stack that is deployed step by step adds no more than one in each step. A new table may have
+        them all.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
         """
@@ -136,10 +137,12 @@ class CatalogTable(Construct):
     def _seed(self, menu_file: Path) -> triggers.TriggerFunction:
         _check_menu(menu_file)
         scope = Construct(self, "MenuSeeder")
+        settings = python_function(scope, "menu_seeder", extra_files={"menu.json": menu_file})
+        settings["timeout"] = cdk.Duration.minutes(2)  # a provisioned table makes it wait between its writes
         seeder = triggers.TriggerFunction(
             scope,
             "Function",
-            **python_function(scope, "menu_seeder", extra_files={"menu.json": menu_file}),
+            **settings,
             description="Puts the menu into the catalog table, once for each version of the menu",
             environment={"CATALOG_TABLE": self.table.table_name},
             execute_after=[self.table],

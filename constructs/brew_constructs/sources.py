@@ -11,5 +11,6 @@ MENU_PICTURES = STOREFRONT / "menu" / "pictures"
 NOT_CODE = ("**/__pycache__", "**/*.pyc", "**/.DS_Store")
 """What no asset contains, in the syntax of .gitignore."""
 
-NOT_SHOP_CODE = (*NOT_CODE, "menu/pictures", "menu/*.py", "menu/README.md")
-"""What the shop does not need to run: a new picture goes to the bucket and restarts nothing."""
+SHOP_CODE_ONLY = ("*", "!requirements.txt", "!shop", "!shop/**", "!web", "!web/**", *NOT_CODE)
+"""Everything of `storefront/` but what the shop needs to run, as its .dockerignore says it for the image: a new picture
+goes to the bucket and restarts nothing."""

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
 from brew_constructs.shop_runtime import SHOP_PORT, ShopRuntime
-from brew_constructs.sources import NOT_SHOP_CODE, STOREFRONT
+from brew_constructs.sources import STOREFRONT
 
 MOST_TASKS = 4
 HEALTH_PATH = "/health"
@@ -40,7 +40,8 @@ class Storefront(Construct):
     :param namespace_name: the private DNS name under which services of this network find each other.
     :param least_tasks: how many tasks run when nothing is going on, 1 (the default) to 4. Two or more survive the loss
         of a zone, and cost accordingly.
-    :param image_directory: the folder of the Dockerfile. By default `storefront/`.
+    :param image_directory: the folder of the Dockerfile, whose .dockerignore says what belongs to the image. By default
+        `storefront/`.
     :raises ValueError: when `least_tasks` is out of range.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-best-practices.html
@@ -122,12 +123,7 @@ class Storefront(Construct):
         )
         task.add_container(
             "Shop",
-            image=ecs.ContainerImage.from_asset(
-                str(image_directory),
-                platform=ecr_assets.Platform.LINUX_ARM64,
-                exclude=list(NOT_SHOP_CODE),
-                ignore_mode=cdk.IgnoreMode.DOCKER,
-            ),
+            image=ecs.ContainerImage.from_asset(str(image_directory), platform=ecr_assets.Platform.LINUX_ARM64),
             environment=runtime.environment,
             port_mappings=[ecs.PortMapping(container_port=SHOP_PORT)],
             logging=ecs.LogDriver.aws_logs(stream_prefix="shop", log_group=self.log_group),

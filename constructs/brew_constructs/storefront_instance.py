@@ -11,7 +11,7 @@ from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
 from brew_constructs.shop_runtime import SHOP_PORT, ShopRuntime
-from brew_constructs.sources import NOT_SHOP_CODE, STOREFRONT
+from brew_constructs.sources import SHOP_CODE_ONLY, STOREFRONT
 
 AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 """The public parameter in which AWS keeps the id of the newest Amazon Linux 2023 image for Arm."""
@@ -81,7 +81,7 @@ class StorefrontInstance(Construct):
     ) -> None:
         super().__init__(scope, id_)
         code = s3_assets.Asset(
-            self, "Code", path=str(code_directory), exclude=list(NOT_SHOP_CODE), ignore_mode=cdk.IgnoreMode.GIT
+            self, "Code", path=str(code_directory), exclude=list(SHOP_CODE_ONLY), ignore_mode=cdk.IgnoreMode.GIT
         )
         self.role = iam.Role(
             self,

@@ -1,19 +1,16 @@
 """The catalog table, as far as the seeder needs it."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-
-class Table(Protocol):
-    """The part of boto3's DynamoDB Table that is used here."""
-
-    def put_item(self, **request: Any) -> Any: ...
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
 
 
 class CatalogTable:
     """Puts items into the table."""
 
-    def __init__(self, table: Table, conflict: type[Exception]) -> None:
+    def __init__(self, table: "Table", conflict: type[Exception]) -> None:
         """:param conflict: the client's exception for a condition that does not hold."""
         self._table = table
         self._conflict = conflict

@@ -27,7 +27,7 @@ TO_WEBP = """async ([svg, width, height, quality]) => {
   image.src = 'data:image/svg+xml;base64,' + svg;
   await image.decode();
   const canvas = Object.assign(document.createElement('canvas'), {width, height});
-  canvas.getContext('2d').drawImage(image, 0, 0, width, height);
+  canvas.getContext('2d', {alpha: false}).drawImage(image, 0, 0, width, height);
   return canvas.toDataURL('image/webp', quality).split(',')[1];
 }"""
 

@@ -42,7 +42,8 @@ def create_app(services: Services | None, *, pages: Path = PAGES) -> FastAPI:
         app.include_router(module.router)
     problems.install(app)
     if pages.is_dir():
-        app.mount("/", Pages(directory=pages, html=True), name="pages")
+        # What no route answers, instead of a mount at "/": a mount would also take what a route refuses (405).
+        app.router.default = Pages(directory=pages, html=True)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.add_middleware(Surroundings, media_origins=lambda: services.pictures.origins() if services else ())
     return app

@@ -88,8 +88,6 @@ class Surroundings:
                 await _refuse(refusal, name)(scope, receive, send_dressed)
             else:
                 await self._app(scope, _limited(receive), send_dressed)
-        except _TooLargeError:
-            await _refuse(413, name)(scope, receive, send_dressed)
         except Exception:
             logger.exception("unexpected error")
             await _refuse(500, name)(scope, receive, send_dressed)
@@ -119,10 +117,6 @@ class Surroundings:
             headers["cache-control"] = "no-store"
 
 
-class _TooLargeError(Exception):
-    """The body grew past the limit while it was read."""
-
-
 def _refusal(scope: Scope, headers: Headers) -> int | None:
     """The status with which a request is refused before anybody reads it."""
     length = headers.get("content-length", "0")
@@ -146,7 +140,7 @@ def _limited(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > MAX_BODY:
-                raise _TooLargeError
+                raise HTTPException(413)
         return message
 
     return limited
@@ -193,17 +187,9 @@ class Pages(StaticFiles):
     """The static pages.  Browsers keep a copy and ask each time whether it is still good (ETag, 304)."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            response = await super().get_response(path, scope)
-        except HTTPException:
-            if scope["path"].startswith("/api/"):
-                raise
-            response = await self._not_found_page(scope)
+        if scope["path"].startswith("/api/"):
+            raise HTTPException(404)  # programs ask here: they get a problem, not a page
+        response = await super().get_response(path, scope)
         lasting = path.endswith((".woff2", ".webp", ".png", ".jpg", ".ico"))
         response.headers["cache-control"] = "public, max-age=604800" if lasting else "no-cache"
-        return response
-
-    async def _not_found_page(self, scope: Scope) -> Response:
-        response = await super().get_response("404.html", scope)
-        response.status_code = 404
         return response

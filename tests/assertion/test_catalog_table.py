@@ -74,7 +74,7 @@ def test_indexes_hold_whole_items_under_their_own_keys(complete: Template) -> No
 
 def test_provisioned_capacity_scales_the_table_and_its_indexes(complete: Template) -> None:
     scaling = {
-        "MinCapacity": 1,
+        "MinCapacity": 5,
         "MaxCapacity": 20,
         "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70},
     }

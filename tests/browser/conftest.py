@@ -1,7 +1,7 @@
 """The shop in a real browser: which shop, which Chromium, and who works there.
 
-The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's,
-when a fixture `shop` offers it; else one beside the emulator (`backend.py`).
+The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [e-mail, password]); without it the one
+that the session deploys to a local cloud of its own.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, StorageState
 
-from tests.browser.backend import Account, RunningShop, running_shop
-from tests.browser.pages import Shop
+from tests.browser.pages import Account, Shop
 
+HERE = Path(__file__).parent
 CHROMIUM = next(
     (
         path
@@ -29,11 +30,13 @@ WITHOUT = "Chromium is not on this machine (install the package `chromium`, or s
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.browser)
-            if CHROMIUM is None:
-                item.add_marker(pytest.mark.skip(reason=WITHOUT))
+    """Mark the stories and put them last: Playwright keeps an event loop running, which other tests would trip over."""
+    stories = [item for item in items if HERE in item.path.parents]
+    for item in stories:
+        item.add_marker(pytest.mark.browser)
+        if CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason=WITHOUT))
+    items[:] = [item for item in items if item not in stories] + stories
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -50,31 +53,20 @@ def browser_type_launch_args() -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    if url := os.environ.get("SHOP_URL"):
-        staff = json.loads(os.environ.get("SHOP_STAFF", "{}"))
-        yield RunningShop(url.rstrip("/"), {role: Account(*account) for role, account in staff.items()})
-        return
-    try:
-        found = request.getfixturevalue("shop")
-    except pytest.FixtureLookupError:
-        with running_shop(tmp_path_factory.mktemp("shop")) as shop:
-            yield shop
-        return
-    yield RunningShop(found.url.rstrip("/"), {role: Account(*account) for role, account in found.staff.items()})
+def shop_url(request: pytest.FixtureRequest) -> str:
+    return (os.environ.get("SHOP_URL") or request.getfixturevalue("shop").url).rstrip("/")
 
 
 @pytest.fixture(scope="session")
-def shop_url(running: RunningShop) -> str:
-    return running.url
-
-
-@pytest.fixture(scope="session")
-def staff(running: RunningShop) -> dict[str, Account]:
+def staff(request: pytest.FixtureRequest) -> dict[str, Account]:
     """The accounts of `barista` and `manager`."""
-    if not {"barista", "manager"} <= running.staff.keys():
+    if not os.environ.get("SHOP_URL"):
+        accounts = request.getfixturevalue("shop").staff
+    elif "SHOP_STAFF" in os.environ:
+        accounts = json.loads(os.environ["SHOP_STAFF"])
+    else:
         pytest.skip('no staff accounts: set SHOP_STAFF=\'{"barista": ["e-mail", "password"], "manager": [...]}\'')
-    return running.staff
+    return {role: Account(*account) for role, account in accounts.items()}
 
 
 @pytest.fixture
@@ -93,12 +85,15 @@ def visitor(browser: Browser, shop_url: str, complaints: list[str]) -> Iterator[
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def visit(*, width: int = 1280, height: int = 900, dark: bool = False) -> Shop:
+    def visit(
+        *, width: int = 1280, height: int = 900, dark: bool = False, signed_in: StorageState | None = None
+    ) -> Shop:
         context = browser.new_context(
             base_url=shop_url,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            storage_state=signed_in,
         )
         context.set_default_timeout(15_000)
         context.on("console", heard)
@@ -117,11 +112,23 @@ def guest(visitor: Callable[..., Shop]) -> Shop:
     return visitor()
 
 
-@pytest.fixture
-def manager(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
-    return visitor().signed_in(staff["manager"])
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, shop_url: str, staff: dict[str, Account]) -> dict[str, StorageState]:
+    """The cookies of `barista` and `manager`: they sign in once, since passwords are slow to check on purpose."""
+    states = {}
+    for role in ("barista", "manager"):
+        context = browser.new_context(base_url=shop_url)
+        Shop(context.new_page()).signed_in(staff[role])
+        states[role] = context.storage_state()
+        context.close()
+    return states
 
 
 @pytest.fixture
-def barista(visitor: Callable[..., Shop], staff: dict[str, Account]) -> Shop:
-    return visitor().signed_in(staff["barista"])
+def manager(visitor: Callable[..., Shop], signed_in: dict[str, StorageState]) -> Shop:
+    return visitor(signed_in=signed_in["manager"])
+
+
+@pytest.fixture
+def barista(visitor: Callable[..., Shop], signed_in: dict[str, StorageState]) -> Shop:
+    return visitor(signed_in=signed_in["barista"])

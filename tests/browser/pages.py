@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.backend import Account
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may sign in."""
+
+    email: str
+    password: str
 
 
 class Shop:
@@ -55,6 +62,13 @@ class Shop:
     def item(self, name: str) -> Locator:
         """A product's place on the menu."""
         return self.page.get_by_role("listitem").filter(has=self.page.get_by_role("link", name=name, exact=True))
+
+    def picture_of(self, name: str) -> str:
+        """The address of a product's picture, once it is drawn (the stand-in for a missing one has no such address)."""
+        picture = self.item(name).get_by_role("img")
+        picture.scroll_into_view_if_needed()
+        drawn = "image => image.complete && image.naturalWidth > 0 && image.currentSrc"
+        return str(self.page.wait_for_function(drawn, arg=picture.element_handle()).json_value())
 
     def look_at(self, name: str) -> Locator:
         """Open a product; answers its dialog."""

@@ -129,7 +129,11 @@ TEXT = {".py", ".json", ".toml", ".txt", ".html", ".js", ".css", ".md"}
 @pytest.mark.parametrize("room", ["app.py", "cdk.json", "stacks", "constructs", "lambda_src", "storefront"])
 def test_nothing_that_is_deployed_knows_of_the_local_cloud(room: str) -> None:
     root = Path(__file__).resolve().parents[2] / room
-    files = [root] if root.is_file() else [path for path in root.rglob("*") if path.suffix in TEXT]
+    files = (
+        [root]
+        if root.is_file()
+        else [path for path in root.rglob("*") if path.suffix in TEXT or path.name == "Dockerfile"]
+    )
     assert files
     for path in files:
         found = WORDS.search(path.read_text(encoding="utf-8"))

@@ -53,7 +53,7 @@ def test_nothing_of_the_host_leaks(service: Service) -> None:
         "AWS_EXECUTION_ENV", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_EC2_METADATA_DISABLED",
         "ECS_CONTAINER_METADATA_URI_V4", "BREWHAVEN_NETWORK_TABLE", "BREWHAVEN_NETWORK_LOOKUP",
-        "BREWHAVEN_NETWORK_ADDRESS", "LC_CTYPE",
+        "BREWHAVEN_NETWORK_ADDRESS", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LC_CTYPE",
     }  # fmt: skip
     assert set(environment) <= ours
     assert environment["HOME"] != os.environ["HOME"]

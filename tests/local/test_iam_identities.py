@@ -15,7 +15,7 @@ CALLS = [("sts", "get_caller_identity"), ("dynamodb", "list_tables"), ("s3", "li
 @pytest.mark.parametrize(("service", "operation"), CALLS)
 @pytest.mark.parametrize("key_id", ["test", "111122223333", "AKIAIOSFODNN7EXAMPLE"])
 def test_an_easy_key_is_refused(cloud: Cloud, service: str, operation: str, key_id: str) -> None:
-    client = cloud.client(service, aws_access_key_id=key_id, aws_secret_access_key="test")  # noqa: S106
+    client = cloud.client(service, aws_access_key_id=key_id, aws_secret_access_key="test")
     with pytest.raises(ClientError) as refusal:
         getattr(client, operation)()
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 401, 403)
@@ -27,7 +27,7 @@ def test_an_easy_key_is_refused(cloud: Cloud, service: str, operation: str, key_
 @pytest.mark.parametrize(("service", "operation"), CALLS)
 def test_a_wrong_secret_is_refused(cloud: Cloud, service: str, operation: str) -> None:
     key_id = cloud.environment["AWS_ACCESS_KEY_ID"]
-    client = cloud.client(service, aws_access_key_id=key_id, aws_secret_access_key="wrong")  # noqa: S106
+    client = cloud.client(service, aws_access_key_id=key_id, aws_secret_access_key="wrong")
     with pytest.raises(ClientError, match=r"[Ss]ignature|AuthFailure"):
         getattr(client, operation)()
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.plugins.local_cloud import Cloud
 
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "tiny"
 
-SERVER = '''
-import http.server, json, os, pathlib, sys, urllib.request
+SERVER = """
+import http.server, json, os, pathlib, sys, time, urllib.request
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -31,6 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = dict(os.environ)
         elif self.path == "/headers":
             answer = dict(self.headers)
+        elif self.path == "/slow":
+            time.sleep(2)
+            answer = {"slowly": "answered"}
         elif self.path == "/credentials":
             request = urllib.request.Request(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
                 headers={"Authorization": os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]})
@@ -52,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 print("serving", flush=True)
 http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", "8080"))), Handler).serve_forever()
-'''
+"""
 
 DOCKERFILE = """
 FROM python:3.12-slim
@@ -81,9 +87,31 @@ class Service:
     balancer_ingress: str = "127.0.0.1/32"
     task_ingress: bool = True
     resources: dict[str, Any] = field(default_factory=dict)
+    last_words: str = ""
+    stopped: list[dict[str, Any]] = field(default_factory=list)
+    _address: str = ""
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def deploy(self) -> str:
         """Create or update the stack and return its final status."""
+        watcher = threading.Thread(target=self._listen, daemon=True)
+        self._over.clear()
+        watcher.start()
+        try:
+            return self._deploy()
+        finally:
+            self._over.set()
+            watcher.join()
+
+    def _listen(self) -> None:
+        """Keep log and tasks: a stack that is rolled back takes its log group and its cluster with it."""
+        while not self._over.wait(0.3):
+            with suppress(ClientError):
+                self.last_words = self.log() or self.last_words
+            with suppress(ClientError):
+                self.stopped = self.tasks("STOPPED") or self.stopped
+
+    def _deploy(self) -> str:
         cloudformation = self.cloud.client("cloudformation")
         arguments = {
             "StackName": self.name,
@@ -96,10 +124,8 @@ class Service:
         except cloudformation.exceptions.AlreadyExistsException:
             cloudformation.update_stack(**arguments)
             waiter = cloudformation.get_waiter("stack_update_complete")
-        try:
-            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-        except WaiterError:
-            pass  # The status says it.
+        with suppress(WaiterError):  # The status says it.
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.4, "MaxAttempts": 400})
         return str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
 
     def failures(self) -> list[str]:
@@ -112,7 +138,7 @@ class Service:
         cloudformation = self.cloud.client("cloudformation")
         cloudformation.delete_stack(StackName=self.name)
         cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            StackName=self.name, WaiterConfig={"Delay": 0.3, "MaxAttempts": 200}
         )
 
     def output(self, key: str) -> str:
@@ -123,7 +149,8 @@ class Service:
     @property
     def url(self) -> str:
         """Address of the load balancer."""
-        return f"http://{self.output('Address')}"
+        self._address = self._address or self.output("Address")
+        return f"http://{self._address}"
 
     def get(self, path: str = "/") -> dict[str, Any]:
         """Ask the service through the load balancer."""
@@ -311,8 +338,6 @@ def run_builder(cloud: Cloud, *arguments: str, stdin: str = "") -> subprocess.Co
 
 def log_in(cloud: Cloud, **credentials: str) -> None:
     """Fetch a registry token and hand it to the builder."""
-    import base64
-
     [data] = cloud.client("ecr", **credentials).get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     done = run_builder(cloud, "login", "--username", user, "--password-stdin", REGISTRY, stdin=password)

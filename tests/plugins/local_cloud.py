@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 from brewhaven.local import lifecycle
-from brewhaven.local.settings import HOST, CloudSettings
+from brewhaven.local.settings import HOST, REPOSITORY, CloudSettings
 
 
 def free_port_pair() -> int:
@@ -66,3 +71,53 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     finally:
         lifecycle.down(settings)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class DeployedShop:
+    """Phase 1 on the session's local cloud, put there by `brewhaven up`.
+
+    Attributes:
+        url: Address of the load balancer.
+        outputs: Of the stack, name -> value.
+        staff: Role -> (e-mail, password).
+    """
+
+    cloud: Cloud
+    url: str
+    outputs: dict[str, str]
+    staff: dict[str, tuple[str, str]] = field(repr=False)
+
+    def brewhaven(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the tool on this cloud, as a student would."""
+        return brewhaven(self.cloud, *arguments)
+
+
+def brewhaven(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool on a local cloud of the tests."""
+    settings = cloud.settings
+    environment = {**os.environ, "BREWHAVEN_HOME": str(settings.home), "BREWHAVEN_PORT": str(settings.port)}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("brewhaven")), *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="session")
+def shop(cloud: Cloud) -> DeployedShop:
+    """The whole of phase 1, deployed once a session with the CDK command line."""
+    done = brewhaven(cloud, "up", "--json")
+    if done.returncode:
+        pytest.fail(f"`brewhaven up` failed:\n{done.stdout}\n{done.stderr}")
+    answer = json.loads(done.stdout)
+    return DeployedShop(
+        cloud=cloud,
+        url=answer["shop_url"],
+        outputs=answer["outputs"],
+        staff={account["role"]: (account["email"], account["password"]) for account in answer["accounts"]},
+    )

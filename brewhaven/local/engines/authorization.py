@@ -1,7 +1,8 @@
 """Ask IAM on behalf of a service: may this role do that, and which credentials does a task or an instance get?
 
 AWS services act for a customer with the customer's role. Here the engines do: they pull images, read secrets and write
-logs only if the role's own policies allow it, and hand out sessions of a role only if its trust policy names the service.
+logs only if the role's own policies allow it, and hand out sessions of a role only if its trust policy names the
+service.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 from brewhaven.local.doors import DOORS, FIRST_DOOR, LAST_DOOR, is_free
 from brewhaven.local.engines.listener_door import ListenerDoor
-from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.security_groups import Peer, verdict
 from brewhaven.local.settings import HOST
 
@@ -61,7 +61,7 @@ class BalancerDoors:
     def _follow(self) -> None:
         from ministack.services import alb
 
-        balancers = {key: balancer for key, balancer in alb._lbs.all_items()}
+        balancers = dict(alb._lbs.all_items())
         wanted: dict[int, str] = {}
         for (account, region, arn), listener in alb._listeners.all_items():
             balancer = balancers.get((account, region, listener["LoadBalancerArn"]))
@@ -98,7 +98,7 @@ class BalancerDoors:
             try:
                 description = "ELB " + balancer["LoadBalancerArn"].split("loadbalancer/", 1)[-1]
                 interface = NETWORK.attach(balancer["Subnets"][0], balancer.get("SecurityGroups") or [], description)
-            except Unreachable:
+            except UnreachableError:
                 return  # The subnet was deleted beneath it.
             balancer["_ip"] = interface.ip
 
@@ -106,8 +106,9 @@ class BalancerDoors:
         if listener.get("Protocol") != "HTTP":
             self._say(listener["ListenerArn"], f"{listener.get('Protocol')} listeners are only recorded: no door")
             return None
-        doors: dict[int, int] = balancer.setdefault("_doors", {})
-        number = int(listener["Port"])
+        # Keys are words: the emulator keeps its state as JSON, which has no other keys.
+        doors: dict[str, int] = balancer.setdefault("_doors", {})
+        number = str(listener["Port"])
         if number not in doors:
             first = balancer.get("_first_door")
             doors[number] = first if first and first not in doors.values() else choose_port(extra=True)

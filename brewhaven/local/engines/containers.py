@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from brewhaven.local.engines.images import Images, UnpackedImage
-from brewhaven.local.engines.network import NETWORK, Interface
+from brewhaven.local.engines.network import Interface
 from brewhaven.local.engines.watchdog import WATCHDOG
 
 SHIM = Path(__file__).parent / "network_shim"
@@ -45,7 +45,6 @@ class Launch:
         entrypoint: Replaces the image's ENTRYPOINT.
         workdir: Replaces the image's WORKDIR.
         stop_seconds: Time between SIGTERM and SIGKILL.
-        delay: Seconds to wait before the start, so that what fails at once does not run in circles.
     """
 
     name: str
@@ -57,7 +56,6 @@ class Launch:
     entrypoint: list[str] = field(default_factory=list)
     workdir: str = ""
     stop_seconds: int = DEFAULT_STOP_SECONDS
-    delay: float = 0
 
 
 class Container:
@@ -252,14 +250,12 @@ class _Containers:
         self._engine = engine
         self._lock = threading.Lock()
         self._all: dict[str, Container] = {}
-        self._closed = False
+        self.closed = False
 
     def run(self, image: str, *, launch: Launch, **_docker_only: Any) -> Container:
         """Start a container; raises OSError if its program cannot be executed."""
         unpacked = self._engine.store.pull(image)
-        if launch.delay:
-            time.sleep(launch.delay)
-        if self._closed:
+        if self.closed:
             raise OSError("the local cloud is stopping")
         identity = os.urandom(32).hex()
         folder = self._engine.folder / "tasks" / identity[:12]
@@ -286,7 +282,7 @@ class _Containers:
 
     def close(self) -> None:
         """Start nothing more and stop everything, all at the same time."""
-        self._closed = True
+        self.closed = True
         threads = [threading.Thread(target=container.stop, args=(CLOSE_SECONDS,)) for container in self.list()]
         for thread in threads:
             thread.start()
@@ -296,11 +292,6 @@ class _Containers:
     def _removed(self, container: Container) -> None:
         with self._lock:
             self._all.pop(container.id, None)
-            last = not any(c.launch.interface is container.launch.interface for c in self._all.values())
-        if last:
-            NETWORK.detach(container.launch.interface)
-            if container.launch.interface.table is not None:
-                shutil.rmtree(container.launch.interface.table, ignore_errors=True)
 
 
 class _Images:

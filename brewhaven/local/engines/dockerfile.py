@@ -1,8 +1,8 @@
 """Read a Dockerfile: the part of the language from which the local cloud can make a process.
 
-The storefront is Python, and so is this machine. So an image here needs no layers of an operating system: its base names
-a Python version, COPY names its files, ``RUN pip install -r`` its packages, and the rest how the process starts. What
-does not fit is refused with the name of the instruction, never skipped.
+The storefront is Python, and so is this machine. So an image here needs no layers of an operating system: its base
+names a Python version, COPY names its files, ``RUN pip install -r`` its packages, and the rest how the process starts.
+What does not fit is refused with the name of the instruction, never skipped.
 https://docs.docker.com/reference/dockerfile/
 """
 
@@ -223,7 +223,8 @@ class _Reader:
         if len(sources) > 1 and not destination.endswith("/"):
             raise self.error("COPY of several sources needs a destination that ends with /")
         folder = destination.endswith("/") or destination in (".", "..")
-        self.recipe.steps.append(Copy(self.line, sources, self.inside(destination) + ("/" if folder else "")))
+        target = self.inside(destination).rstrip("/") + ("/" if folder else "")
+        self.recipe.steps.append(Copy(self.line, sources, target))
 
     def _run(self, text: str) -> None:
         words = json.loads(text) if text.startswith("[") else shlex.split(self.expand(text))

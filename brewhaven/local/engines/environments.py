@@ -74,7 +74,7 @@ def ensure(folder: Path, requirements: str) -> Path:
 
 
 def _install(python: Path, listing: Path) -> None:
-    """Install from uv's cache alone, where `make setup` left the shop's packages; only what is missing needs the net."""
+    """Install from uv's cache, where `make setup` left the shop's packages; only what is missing needs the net."""
     install = ("pip", "install", "--quiet", "--python", str(python), "-r", str(listing))
     try:
         _run(*install, "--offline")

@@ -1,4 +1,4 @@
-"""The door that stands in for 169.254.170.2: metadata and credentials of tasks, and their questions to the network.
+"""The door that stands in for the link-local addresses: metadata and credentials of tasks and instances, network.
 
 Plain HTTP on 127.0.0.1, a port of its own. Each path carries a random token, and credentials need the task's
 authorization token besides, as on Fargate.
@@ -17,6 +17,7 @@ from typing import Any
 from brewhaven.local.doors import DOORS, Receive, Scope, Send
 from brewhaven.local.engines import network
 from brewhaven.local.engines.authorization import Credentials
+from brewhaven.local.engines.instance_metadata import InstanceMetadata
 from brewhaven.local.settings import HOST
 
 Answer = tuple[int, dict[str, Any]]
@@ -36,6 +37,7 @@ class LinkLocal:
 
     port: int = 0
     tasks: dict[str, TaskCredentials] = field(default_factory=dict)
+    instances: dict[str, InstanceMetadata] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -58,14 +60,21 @@ class LinkLocal:
             return
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         query = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
-        status, body = await self._answer(scope["path"], headers, query)
-        content = json.dumps(body).encode()
+        kind = b"application/json"
+        if scope["path"].startswith("/instance/"):
+            _, _, token, path = scope["path"].split("/", 3)
+            service = self.instances.get(token)
+            status, text = service.answer(scope["method"], f"/{path}", headers) if service else (404, "Not Found")
+            content, kind = text.encode(), b"text/plain"
+        else:
+            status, body = await self._answer(scope["path"], headers, query)
+            content = json.dumps(body).encode()
         await send(
             {
                 "type": "http.response.start",
                 "status": status,
                 "headers": [
-                    (b"content-type", b"application/json"),
+                    (b"content-type", kind),
                     (b"content-length", str(len(content)).encode()),
                 ],
             }

@@ -1,7 +1,9 @@
 """The network of the VPCs: private addresses, which of them listens on which port of this machine, and who may connect.
 
 A task or instance has a network interface with a private address of its subnet, as on AWS. The programs themselves
-listen on ports of the loopback interface; ``network_shim`` in their processes translates (docs/decisions/local-network.md).
+listen on ports of the loopback interface; ``network_shim`` in their processes translates.
+
+docs/decisions/0010-local-network.md says why.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class Interface:
         return Peer(self.ip, self.groups)
 
 
-class Unreachable(OSError):
+class UnreachableError(OSError):
     """Nothing answers at an address, or a security group stands between."""
 
 
@@ -63,18 +65,24 @@ class Network:
         self._by_ip: dict[str, Interface] = {}
         self._by_token: dict[str, Interface] = {}
 
-    def attach(self, subnet: str, groups: list[str], description: str, table: Path | None = None) -> Interface:
-        """Make a network interface in a subnet of the current account and region."""
+    def attach(
+        self, subnet: str, groups: list[str], description: str, table: Path | None = None, ip: str | None = None
+    ) -> Interface:
+        """Make a network interface in a subnet of the current account and region; with a given address or a free one.
+
+        Raises:
+            UnreachableError: The subnet does not exist, or has no free address.
+        """
         from ministack.core.responses import get_account_id, get_region
         from ministack.services import ec2
 
         with self._lock:
             record = ec2._subnets.get(subnet)
             if record is None:
-                raise Unreachable(errno.EINVAL, f"The subnet ID '{subnet}' does not exist")
+                raise UnreachableError(errno.EINVAL, f"The subnet ID '{subnet}' does not exist")
             interface = Interface(
                 eni="eni-0" + secrets.token_hex(8),
-                ip=self._free_address(record["CidrBlock"]),
+                ip=ip or self._free_address(record["CidrBlock"]),
                 subnet=subnet,
                 mac=":".join(["0a", *(f"{random.randrange(256):02x}" for _ in range(5))]),  # noqa: S311
                 groups=tuple(groups) or (ec2._DEFAULT_SG_ID,),
@@ -114,7 +122,7 @@ class Network:
             address = str(network[random.randrange(_RESERVED, network.num_addresses - 1)])  # noqa: S311
             if address not in taken:
                 return address
-        raise Unreachable(errno.EADDRNOTAVAIL, f"The subnet {cidr} has no free address")
+        raise UnreachableError(errno.EADDRNOTAVAIL, f"The subnet {cidr} has no free address")
 
     def detach(self, interface: Interface) -> None:
         """Remove a network interface; one that is gone already is no error."""
@@ -147,19 +155,19 @@ class Network:
         """The loopback port that a connection reaches.
 
         Raises:
-            Unreachable: ETIMEDOUT where AWS drops the packets (no such address, a security group), ECONNREFUSED where
-                nothing listens. AWS lets a dropped connection wait; here it fails at once.
+            UnreachableError: ETIMEDOUT where AWS drops the packets (no such address, a security group), ECONNREFUSED
+                where nothing listens. AWS lets a dropped connection wait; here it fails at once.
         """
         target = self._by_ip.get(ip)
         if target is None:
-            raise Unreachable(errno.ETIMEDOUT, f"No network interface has the address {ip}")
+            raise UnreachableError(errno.ETIMEDOUT, f"Connection timed out (no network interface has the address {ip})")
         decision = verdict(source, target.peer, port)
         if not decision.admitted:
             logger.warning("%s -> %s:%d dropped: %s", source.ip, ip, port, decision.reason)
-            raise Unreachable(errno.ETIMEDOUT, f"Connection timed out ({decision.reason})")
+            raise UnreachableError(errno.ETIMEDOUT, f"Connection timed out ({decision.reason})")
         inner = self.port_of(ip, port)
         if inner is None:
-            raise Unreachable(errno.ECONNREFUSED, f"Nothing listens on {ip} port {port}")
+            raise UnreachableError(errno.ECONNREFUSED, f"Connection refused (nothing listens on {ip} port {port})")
         return inner
 
     def forget_all(self) -> None:
@@ -200,7 +208,7 @@ def answer(interface: Interface, question: str, query: dict[str, Any]) -> tuple[
     if question == "connect":
         try:
             return 200, {"port": NETWORK.route(interface.peer, query["ip"], int(query["port"]))}
-        except Unreachable as error:
+        except UnreachableError as error:
             return 409, {"errno": errno.errorcode[error.errno or errno.EIO], "reason": error.strerror}
     if question == "resolve":
         found = addresses_of(query["name"], interface.account, interface.region)

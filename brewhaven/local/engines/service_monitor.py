@@ -24,7 +24,7 @@ PERIOD_SECONDS = 0.5
 STABLE_SECONDS = 1.0
 # AWS honours the whole grace period of the template; here a task that never becomes healthy is replaced sooner, because
 # a process of this machine starts in a second and a student waits for the circuit breaker.
-LONGEST_GRACE_SECONDS = 15
+LONGEST_GRACE_SECONDS = 30
 LONGEST_DELAY_SECONDS = 30
 _STARTED_BY_SCHEDULER = "ServiceSchedulerInitiated"
 
@@ -65,7 +65,7 @@ class ServiceMonitor:
         from ministack.core.responses import request_scope
         from ministack.services import ecs
 
-        while True:
+        while not self._engine.containers.closed:
             time.sleep(PERIOD_SECONDS)
             for (account, region, key), service in list(ecs._services.all_items()):
                 if service.get("status") != "ACTIVE":
@@ -127,8 +127,8 @@ class ServiceMonitor:
 
         logger.warning("Task %s is replaced: %s", arn.rsplit("/", 1)[-1], reason)
         if ecs._mark_task_stopped(arn, task, reason, _STARTED_BY_SCHEDULER):
-            ecs._record_service_task_failure(task)
             ecs._cleanup_task_resources(task, self._engine)
+            ecs._record_service_task_failure(task)
 
     # Health checks of the task definition.
     def _check_containers(self, task: Record) -> None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.security_groups import Peer
 from brewhaven.local.settings import HOST
 
@@ -24,7 +24,9 @@ logger = logging.getLogger("brewhaven.local.elb")
 
 LONGEST_INTERVAL_SECONDS = 2.0
 LONGEST_TIMEOUT_SECONDS = 5.0
+# Until its first success a target is asked more often, and on AWS is given threshold times interval to start.
 FIRST_INTERVAL_SECONDS = 0.3
+LONGEST_PATIENCE_SECONDS = 10.0
 PERIOD_SECONDS = 0.1
 LONGEST_DRAINING_SECONDS = 5.0
 
@@ -173,7 +175,8 @@ class TargetHealth:
             else:
                 target.passed, target.failed = 0, target.failed + 1
                 threshold = int(group["UnhealthyThresholdCount"])
-                patient = target.state == "initial" and time.monotonic() - target.registered < interval * threshold
+                patience = min(LONGEST_PATIENCE_SECONDS, threshold * float(group["HealthCheckIntervalSeconds"]))
+                patient = target.state == "initial" and time.monotonic() - target.registered < patience
                 if target.failed >= threshold and not patient:
                     self._set(key, target, "unhealthy", reason, description)
         except Exception:
@@ -204,7 +207,7 @@ class TargetHealth:
             headers = {"Host": f"{ip}:{port}", "User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
             connection.request("GET", group["HealthCheckPath"], headers=headers)
             code = connection.getresponse().status
-        except Unreachable as error:
+        except UnreachableError as error:
             reason = "Target.Timeout" if error.errno == errno.ETIMEDOUT else "Target.FailedHealthChecks"
             return reason, f"{_WORDS[reason]} ({error.strerror})"
         except TimeoutError:

@@ -13,6 +13,7 @@ import random
 import re
 import secrets
 import shlex
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,20 +25,27 @@ from brewhaven.local.engines.authorization import Credentials, RoleSession, deni
 from brewhaven.local.engines.containers import DEFAULT_STOP_SECONDS, Engine, Launch
 from brewhaven.local.engines.images import reference
 from brewhaven.local.engines.link_local import LINK_LOCAL, TaskCredentials
-from brewhaven.local.engines.network import NETWORK, Interface, Unreachable
+from brewhaven.local.engines.network import NETWORK, Interface, UnreachableError
 
 logger = logging.getLogger("brewhaven.local.ecs")
 
 ECS_TASKS = "ecs-tasks.amazonaws.com"
+WAYS_TO_THE_CLOUD = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+)
 _RETRIED = "service call has been retried 1 time(s)"
 _SECRET = re.compile(r"^arn:[^:]+:secretsmanager:")
 
 
-class TaskRefused(BrewHavenError):
+class TaskRefusedError(BrewHavenError):
     """The task cannot start: ``ResourceInitializationError`` and the rest of the sentence."""
 
 
-class ImageRefused(BrewHavenError):
+class ImageRefusedError(BrewHavenError):
     """The image cannot be pulled: ``CannotPullContainerError`` and the rest of the sentence."""
 
 
@@ -47,8 +55,6 @@ class Start:
 
     task: dict[str, Any]
     definition: dict[str, Any]
-    interface: Interface | None = None
-    delay: float = 0
 
     @property
     def task_id(self) -> str:
@@ -61,12 +67,13 @@ class Start:
 
 
 _current = threading.local()
+_interfaces: dict[str, Interface] = {}
 
 
 @contextmanager
-def starting(task: dict[str, Any], definition: dict[str, Any], delay: float) -> Iterator[Start]:
+def starting(task: dict[str, Any], definition: dict[str, Any]) -> Iterator[Start]:
     """Make a start known to what this thread calls: the scheduler starts each task in a thread of its own."""
-    _current.start = Start(task, definition, delay=delay)
+    _current.start = Start(task, definition)
     try:
         yield _current.start
     finally:
@@ -83,16 +90,16 @@ def check(start: Start, engine: Engine) -> None:
     """Pull the images and ask IAM for everything that ECS does in the customer's name.
 
     Raises:
-        TaskRefused: A role that ECS may not assume, a secret or a log group that the execution role may not use.
-        ImageRefused: An image that is not there, or that the execution role may not pull.
+        TaskRefusedError: A role that ECS may not assume, a secret or a log group that the execution role may not use.
+        ImageRefusedError: An image that is not there, or that the execution role may not pull.
     """
     if start.definition.get("networkMode") != "awsvpc":
-        raise TaskRefused("the local cloud runs tasks of network mode awsvpc, as Fargate does")
+        raise TaskRefusedError("the local cloud runs tasks of network mode awsvpc, as Fargate does")
     for key in ("taskRoleArn", "executionRoleArn"):
         session = start.role(key)
         refusal = session.refusal() if session else None
         if refusal:
-            raise TaskRefused(f"ECS was unable to assume the role '{start.definition[key]}': {refusal}")
+            raise TaskRefusedError(f"ECS was unable to assume the role '{start.definition[key]}': {refusal}")
     for container in start.definition["containerDefinitions"]:
         _check_image(start, container["image"])
         _check_secrets(start, container.get("secrets") or [])
@@ -100,7 +107,7 @@ def check(start: Start, engine: Engine) -> None:
         try:
             image = engine.store.pull(container["image"])
         except BrewHavenError as error:
-            raise ImageRefused(f"pull image manifest has been retried 1 time(s): {error}") from error
+            raise ImageRefusedError(f"pull image manifest has been retried 1 time(s): {error}") from error
         if image.python_differs:
             logger.info("%s: %s", container["image"].rsplit("/", 1)[-1], image.python_differs)
 
@@ -119,14 +126,16 @@ def _check_image(start: Start, name: str) -> None:
     try:
         repository = reference(name).repository_arn
     except BrewHavenError as error:
-        raise ImageRefused(str(error)) from error
+        raise ImageRefusedError(str(error)) from error
     words = _refused_words(start, "ecr:GetAuthorizationToken", "*")
     if words:
-        raise TaskRefused(f"unable to retrieve ecr registry auth: {_RETRIED}: {words}")
+        raise TaskRefusedError(f"unable to retrieve ecr registry auth: {_RETRIED}: {words}")
     for action in ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"):
         words = _refused_words(start, action, repository)
         if words:
-            raise ImageRefused(f"pull image manifest has been retried 1 time(s): failed to resolve ref {name}: {words}")
+            raise ImageRefusedError(
+                f"pull image manifest has been retried 1 time(s): failed to resolve ref {name}: {words}"
+            )
 
 
 def _check_secrets(start: Start, wanted: list[dict[str, str]]) -> None:
@@ -138,7 +147,7 @@ def _check_secrets(start: Start, wanted: list[dict[str, str]]) -> None:
             arn = ":".join(source.split(":")[:7])
             words = _refused_words(start, "secretsmanager:GetSecretValue", arn)
             if words:
-                raise TaskRefused(
+                raise TaskRefusedError(
                     f"unable to retrieve secret from asm: {_RETRIED}: failed to fetch secret {arn} "
                     f"from secrets manager: {words}"
                 )
@@ -148,7 +157,7 @@ def _check_secrets(start: Start, wanted: list[dict[str, str]]) -> None:
                 arn = f"arn:aws:ssm:{get_region()}:{get_account_id()}:parameter/{source.lstrip('/')}"
             words = _refused_words(start, "ssm:GetParameters", arn)
             if words:
-                raise TaskRefused(f"unable to retrieve secrets from ssm: {_RETRIED}: {words}")
+                raise TaskRefusedError(f"unable to retrieve secrets from ssm: {_RETRIED}: {words}")
 
 
 def _check_logs(start: Start, configuration: dict[str, Any]) -> None:
@@ -163,30 +172,33 @@ def _check_logs(start: Start, configuration: dict[str, Any]) -> None:
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         words = _refused_words(start, action, stream)
         if words:
-            raise TaskRefused(f"failed to validate logger args: create stream has been retried 1 times: {words}")
+            raise TaskRefusedError(f"failed to validate logger args: create stream has been retried 1 times: {words}")
 
 
 def interface_of(start: Start, engine: Engine) -> Interface:
     """The task's network interface; made for its first container.
 
     Raises:
-        TaskRefused: A subnet that does not exist.
+        TaskRefusedError: A subnet that does not exist.
     """
-    if start.interface is None:
-        configuration = (start.task.get("overrides") or {}).get("_network") or {}
-        subnets = list(configuration.get("subnets") or [])
-        if not subnets:
-            raise TaskRefused("the task has no subnet: awsvpcConfiguration is missing")
-        try:
-            start.interface = NETWORK.attach(
-                random.choice(subnets),  # noqa: S311  (spreading tasks over subnets is no secret)
-                list(configuration.get("securityGroups") or []),
-                f"arn:aws:ecs:::attachment/{start.task_id}",
-                engine.folder / "networks" / start.task_id,
-            )
-        except Unreachable as error:
-            raise TaskRefused(str(error.strerror)) from error
-    return start.interface
+    known = _interfaces.get(start.task["taskArn"])
+    if known is not None:
+        return known
+    configuration = (start.task.get("overrides") or {}).get("_network") or {}
+    subnets = list(configuration.get("subnets") or [])
+    if not subnets:
+        raise TaskRefusedError("the task has no subnet: awsvpcConfiguration is missing")
+    try:
+        interface = NETWORK.attach(
+            random.choice(subnets),  # noqa: S311  (spreading tasks over subnets is no secret)
+            list(configuration.get("securityGroups") or []),
+            f"arn:aws:ecs:::attachment/{start.task_id}",
+            engine.folder / "networks" / start.task_id,
+        )
+    except UnreachableError as error:
+        raise TaskRefusedError(str(error.strerror)) from error
+    _interfaces[start.task["taskArn"]] = interface
+    return interface
 
 
 def platform_environment(start: Start) -> dict[str, str]:
@@ -211,16 +223,24 @@ def platform_environment(start: Start) -> dict[str, str]:
 
 def cloud_environment() -> dict[str, str]:
     """The SDKs' standard variables that lead to this cloud, and the certificate that it shows."""
-    return {
-        name: os.environ[name]
-        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
-        if name in os.environ
-    } | {"AWS_EC2_METADATA_DISABLED": "true"}
+    return {name: os.environ[name] for name in WAYS_TO_THE_CLOUD if name in os.environ} | {
+        "AWS_EC2_METADATA_DISABLED": "true"
+    }
 
 
 def forget(task: dict[str, Any]) -> None:
-    """Take back a task's credentials."""
+    """Take back a task's credentials and its network interface."""
     LINK_LOCAL.tasks.pop(task["taskArn"].rsplit("/", 1)[-1], None)
+    interface = _interfaces.pop(task["taskArn"], None)
+    if interface is not None:
+        NETWORK.detach(interface)
+        if interface.table is not None:
+            shutil.rmtree(interface.table, ignore_errors=True)
+
+
+def holds_something(task_arn: str) -> bool:
+    """Whether a task still has its network interface."""
+    return task_arn in _interfaces
 
 
 def launch_of(start: Start, container: dict[str, Any], environment: dict[str, str], engine: Engine) -> Launch:
@@ -237,5 +257,4 @@ def launch_of(start: Start, container: dict[str, Any], environment: dict[str, st
         entrypoint=list(entrypoint),
         workdir=container.get("workingDirectory") or "",
         stop_seconds=int(container.get("stopTimeout") or DEFAULT_STOP_SECONDS),
-        delay=start.delay,
     )

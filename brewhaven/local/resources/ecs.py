@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from typing import Any
 
 from brewhaven.local.engines import service_monitor, tasks
+from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
+from brewhaven.local.engines.environments import python_version
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.link_local import LINK_LOCAL
-from brewhaven.local.engines.network import NETWORK
-from brewhaven.local.engines.watchdog import WATCHDOG
+from brewhaven.local.engines.target_health import LONGEST_DRAINING_SECONDS
 from brewhaven.local.registry import REGISTRY, correction, replace
-from brewhaven.local.settings import CloudSettings
 
-ENGINE = Engine(CloudSettings.from_environment().folder / "containers")
+ENGINE = Engine(CONTAINERS)
 MONITOR = service_monitor.ServiceMonitor(ENGINE)
 
 
@@ -38,7 +41,7 @@ def tasks_are_processes() -> None:
 
     def with_start(original: Any) -> Any:
         def start(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
-            with tasks.starting(task, definition, MONITOR.delay_before(task)):
+            with tasks.starting(task, definition):
                 original(task, definition, *rest)
 
         return start
@@ -47,11 +50,15 @@ def tasks_are_processes() -> None:
 
     def checked(original: Any) -> Any:
         def prepare(*arguments: Any) -> Any:
+            task = tasks.current().task
+            until = time.monotonic() + MONITOR.delay_before(task)
+            while time.monotonic() < until and ecs._task_is_active(task["taskArn"], task):
+                time.sleep(0.1)
             try:
                 tasks.check(tasks.current(), ENGINE)
-            except tasks.TaskRefused as error:
+            except tasks.TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
-            except tasks.ImageRefused as error:
+            except tasks.ImageRefusedError as error:
                 raise ecs._ImagePullError(str(error)) from error
             return original(*arguments)
 
@@ -60,8 +67,9 @@ def tasks_are_processes() -> None:
     replace(ecs, "_prepare_service_images", checked)
 
     def with_platform(original: Any) -> Any:
-        def register(task_arn: str, cluster: str, definition: Any, container: Any, kind: str, env: Any, *_: Any) -> Any:
-            token = original(task_arn, cluster, definition, container, kind, env, True, None)
+        def register(*arguments: Any) -> Any:
+            task_arn, cluster, definition, container, launch_type, env = arguments[:6]
+            token = original(task_arn, cluster, definition, container, launch_type, env, True, None)
             env.update(tasks.platform_environment(tasks.current()))
             env["ECS_CONTAINER_METADATA_URI_V4"] = f"{LINK_LOCAL.url}/v4/{token}"
             return token
@@ -70,11 +78,21 @@ def tasks_are_processes() -> None:
 
     replace(ecs, "_register_metadata", with_platform)
 
+    def while_open(original: Any) -> Any:
+        def look(*arguments: Any) -> None:
+            # Containers that end because the local cloud stops are no failures of their service.
+            if not ENGINE.containers.closed:
+                original(*arguments)
+
+        return look
+
+    replace(ecs, "_maybe_mark_stopped", while_open)
+
     def as_launch(_original: Any) -> Any:
         def build(container: dict[str, Any], _definition: Any, env: dict[str, str], *_: Any) -> dict[str, Any]:
             try:
                 return {"launch": tasks.launch_of(tasks.current(), container, env, ENGINE)}
-            except tasks.TaskRefused as error:
+            except tasks.TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
 
         return build
@@ -121,10 +139,16 @@ def what_a_task_held_is_taken_back() -> None:
     def build(original: Any) -> Any:
         def cleanup(task: dict[str, Any], *rest: Any) -> None:
             containers = ENGINE.containers.of_task(task["taskArn"])
+            address = ecs._task_ip(task)
+            if containers and address:
+                # It is no target any more; what it was asked before is answered first.
+                IN_FLIGHT.wait_until_idle(address, LONGEST_DRAINING_SECONDS)
+            for container in containers:
+                # With the task definition's stop timeout, where the scheduler would give five seconds; and all of
+                # them, where it forgets the others of a task whose essential container has exited.
+                container.stop()
             original(task, *rest)
             for container in containers:
-                # The scheduler does not stop the other containers of a task whose essential one has exited.
-                container.stop()
                 container.remove()
             tasks.forget(task)
 
@@ -133,25 +157,44 @@ def what_a_task_held_is_taken_back() -> None:
     replace(ecs, "_cleanup_task_resources", build)
 
 
+@correction
+def restored_services_start_when_all_is_ready() -> None:
+    """The emulator starts restored services a while after loading them; here that waits for the engines instead."""
+    from ministack.services import ecs
+
+    replace(ecs, "_start_restored_service_reconciler", lambda _original: lambda: None)
+
+    def build(original: Any) -> Any:
+        def restore(data: Any) -> None:
+            original(data)
+            for _key, task in ecs._tasks.all_items():
+                if task.get("desiredStatus") != "STOPPED":
+                    # Its process ended with the local cloud; the record must not say that it is wanted.
+                    task.update(desiredStatus="STOPPED", stopCode="TerminationNotice", stoppedAt=ecs._iso())
+                    task["stoppedReason"] = "The local cloud was stopped"
+
+        return restore
+
+    replace(ecs, "_restore_state", build)
+
+
 def _start() -> None:
+    from ministack.services import ecs
+
+    MONITOR.start()
+    threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
+
+
+@correction
+def what_an_earlier_run_left_is_removed() -> None:
+    """Folders of containers whose processes are gone are nobody's."""
     for name in ("tasks", "networks"):
         shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
-    WATCHDOG.start(ENGINE.folder / "processes")
-    NETWORK.forget_all()
-    LINK_LOCAL.open()
-    MONITOR.start()
 
 
-def _reset() -> None:
-    LINK_LOCAL.tasks.clear()
-    NETWORK.forget_all()
-
-
-def _stop() -> None:
-    ENGINE.containers.close()
-    WATCHDOG.stop()
-
-
+REGISTRY.recorded["AWS::ECS::TaskDefinition"] = (
+    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits "
+    "and read-only file systems are recorded, not enforced"
+)
 REGISTRY.on_start.append(_start)
-REGISTRY.on_reset.append(_reset)
-REGISTRY.on_stop.append(_stop)
+close_with(ENGINE.containers.close)

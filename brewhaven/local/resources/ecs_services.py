@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from brewhaven.local.emulator import truth, wrap_action, wrap_handler
+from brewhaven.local.engines.tasks import holds_something
 from brewhaven.local.registry import correction, replace
 from brewhaven.local.resources.ecs import MONITOR
 
@@ -21,11 +22,12 @@ Record = dict[str, Any]
 # AWS waits up to three hours. Nothing here takes longer than the start of a process and a few health checks.
 STEADY_SECONDS = 180
 _REPORT_SECONDS = 5
+_GONE_SECONDS = 40
 # Maps of a container definition whose keys are the student's own and must not be changed.
 _FREE_MAPS = ("DockerLabels", "Options")
 
 
-class ServiceNotSteady(Exception):
+class ServiceNotSteadyError(Exception):
     """A stack operation on a service failed; the text is the stack event's."""
 
     def __init__(self, message: str, code: str) -> None:
@@ -43,7 +45,7 @@ def task_definitions_are_kept_whole() -> None:
     from ministack.services import ecs
     from ministack.services.cloudformation import provisioners
 
-    replace(provisioners, "_normalize_container_defs", lambda _original: lambda definitions: _camel(definitions))
+    replace(provisioners, "_normalize_container_defs", lambda _original: _camel)
 
     def with_platform(original: Any) -> Any:
         def create(logical_id: str, properties: Record, stack_name: str) -> Any:
@@ -207,13 +209,22 @@ def _complete_and_wait(original: Any) -> Any:
     def handle(*arguments: Any) -> Any:
         # create(logical id, properties, stack); update(physical id, old properties, new properties, stack)
         properties: Record = arguments[-2]
+        creates = arguments[1] is properties
         _more.of_template = _left_out(properties)
         try:
             physical_id, attributes = original(*arguments)
         finally:
             _more.of_template = {}
-        cluster, name = physical_id.split("/")[-2:]
-        wait_until_steady(f"{ecs._resolve_cluster_name(properties.get('Cluster', cluster))}/{name}")
+        name = physical_id.rsplit("/", 1)[-1]
+        cluster = ecs._resolve_cluster_name(properties.get("Cluster") or "default")
+        try:
+            wait_until_steady(f"{cluster}/{name}")
+        except ServiceNotSteadyError:
+            if creates:
+                # The engine knows no physical id of what failed to be created; a rollback would leave the service.
+                ecs._delete_service({"cluster": cluster, "service": name, "force": True})
+                _wait_until_gone(name, cluster)
+            raise
         return physical_id, attributes
 
     return handle
@@ -246,20 +257,37 @@ def services_are_created_whole() -> None:
 
 
 def _delete(original: Any) -> Any:
-    """Services are deleted with their tasks stopped; AWS keeps the name free again after that."""
+    """Deleting a service ends when its tasks and their network interfaces are gone, whose groups go next."""
+    from ministack.services import ecs
 
     @functools.wraps(original)
     def delete(physical_id: str, properties: Record) -> Any:
-        return original(physical_id, {**properties, "ServiceName": physical_id.rsplit("/", 1)[-1]})
+        name = physical_id.rsplit("/", 1)[-1]
+        answer = original(physical_id, {**properties, "ServiceName": name})
+        _wait_until_gone(name, ecs._resolve_cluster_name(properties.get("Cluster") or "default"))
+        return answer
 
     return delete
+
+
+def _wait_until_gone(name: str, cluster: str) -> None:
+    from ministack.services import ecs
+
+    deadline = time.monotonic() + _GONE_SECONDS
+    gone = [
+        arn
+        for arn, task in list(ecs._tasks.items())
+        if task.get("group") == f"service:{name}" and ecs._cluster_name_from_arn(task["clusterArn"]) == cluster
+    ]
+    while any(holds_something(arn) for arn in gone) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def wait_until_steady(key: str, seconds: float = STEADY_SECONDS) -> None:
     """Wait until a service's current deployment is complete.
 
     Raises:
-        ServiceNotSteady: The circuit breaker gave up, or the time ran out.
+        ServiceNotSteadyError: The circuit breaker gave up, or the time ran out.
     """
     from ministack.services import ecs
 
@@ -268,7 +296,7 @@ def wait_until_steady(key: str, seconds: float = STEADY_SECONDS) -> None:
     deadline, report = time.monotonic() + seconds, time.monotonic() + _REPORT_SECONDS
     while True:
         if awaited["rolloutState"] == "FAILED":
-            raise ServiceNotSteady(
+            raise ServiceNotSteadyError(
                 "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'. "
                 + _last_stopped(service),
                 "GeneralServiceException",
@@ -276,9 +304,9 @@ def wait_until_steady(key: str, seconds: float = STEADY_SECONDS) -> None:
         if awaited["rolloutState"] == "COMPLETED" and service.get("runningCount") == service.get("desiredCount"):
             return
         if service.get("status") != "ACTIVE":
-            raise ServiceNotSteady(f"Service {service['serviceArn']} was deleted.", "NotFound")
+            raise ServiceNotSteadyError(f"Service {service['serviceArn']} was deleted.", "NotFound")
         if time.monotonic() > deadline:
-            raise ServiceNotSteady(
+            raise ServiceNotSteadyError(
                 f"Service {service['serviceArn']} did not stabilize. {_last_stopped(service)}", "NotStabilized"
             )
         if time.monotonic() > report:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import random
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
 from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
 from brewhaven.local.engines.http_proxy import Pool, TargetError
-from brewhaven.local.engines.network import NETWORK, Unreachable
+from brewhaven.local.engines.in_flight import IN_FLIGHT
+from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.target_health import TARGETS, address_of, balancer_peer
 from brewhaven.local.registry import REGISTRY, correction, replace
 
@@ -131,25 +135,32 @@ def target_health_is_measured() -> None:
 
 @correction
 def requests_go_to_healthy_targets() -> None:
-    """A request goes to a healthy target; if none is healthy, to any; errors have the pages of AWS.
+    """A request goes to a healthy target; if all are unhealthy, to any; errors have the pages of AWS.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
     """
     from ministack.services import alb
 
     def choose(original: Any) -> Any:
-        async def forward(arn: str, method: str, path: str, headers: Any, body: Any, query: Any, *raw: Any) -> Any:
+        async def forward(arn: str, *request_parts: Any) -> Any:
             group = alb._tgs.get(arn)
             if group is None or group.get("TargetType") == "lambda":
-                return await original(arn, method, path, headers, body, query, *raw)
+                return await original(arn, *request_parts)
             registered = list(alb._targets.get(arn) or [])
             if not registered:
                 return error_page(503)
-            healthy = [t for t in registered if TARGETS.state(arn, str(t["Id"])) == "healthy"]
-            target = random.choice(healthy or registered)  # noqa: S311  (spreading requests is no secret)
-            raw_query, raw_path = (*raw, None, None)[:2]
-            request_target = (raw_path or path) + (f"?{raw_query}" if raw_query else "")
-            return await _forward(target, group, method, request_target, headers, body)
+            by_state: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            for target in registered:
+                by_state[TARGETS.state(arn, str(target["Id"]))].append(target)
+            eligible = by_state["healthy"] or by_state["unhealthy"]
+            if not eligible:
+                return error_page(503)
+            target = random.choice(eligible)  # noqa: S311  (spreading requests is no secret)
+            method, path, headers, body, _query, raw_query, raw_path = (*request_parts, None, None)[:7]
+            request = _Request(
+                method, (raw_path or path) + (f"?{raw_query}" if raw_query else ""), headers, body or b""
+            )
+            return await _forward(target, group, request)
 
         return forward
 
@@ -166,26 +177,37 @@ def requests_go_to_healthy_targets() -> None:
     replace(alb, "_target_host_header", whole)
 
 
-async def _forward(
-    target: dict[str, Any], group: dict[str, Any], method: str, path: str, headers: dict[str, str], body: bytes
-) -> Any:
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+async def _forward(target: dict[str, Any], group: dict[str, Any], request: _Request) -> Any:
     from ministack.core.responses import StreamingResponse
 
-    peer = balancer_peer(group)
+    peer, address, lasting = balancer_peer(group), address_of(target), ExitStack()
+    if peer is None:
+        return error_page(503)
+    lasting.enter_context(IN_FLIGHT.request(address))
     try:
-        if peer is None:
-            return error_page(503)
-        port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
-        answer = await POOL.request(port, method, path, headers, body or b"")
-    except Unreachable as error:
-        return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
-    except TargetError as error:
-        return error_page(error.status)
+        port = NETWORK.route(peer, address, int(target.get("Port") or group.get("Port") or 80))
+        answer = await POOL.request(port, request.method, request.target, request.headers, request.body)
+    except BaseException as error:
+        lasting.close()
+        if isinstance(error, UnreachableError):
+            return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
+        if isinstance(error, TargetError):
+            return error_page(error.status)
+        raise
 
     async def run(send: Any, _receive: Any) -> None:
-        async for chunk in answer.body():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with lasting:
+            async for chunk in answer.body():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return answer.status, answer.headers, StreamingResponse(run)
 

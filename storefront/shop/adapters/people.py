@@ -75,8 +75,8 @@ class Argon2Hasher:
     At most two are computed at once, so that a rush of sign-ins cannot exhaust a small task's memory.
     """
 
-    def __init__(self) -> None:
-        self._argon2 = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+    def __init__(self, *, memory_kib: int = 19_456) -> None:
+        self._argon2 = argon2.PasswordHasher(time_cost=2, memory_cost=memory_kib, parallelism=1)
         self._turns = threading.BoundedSemaphore(2)
         self._nobody = self._argon2.hash("nobody has this password")
 

@@ -68,7 +68,7 @@ class ParameterSwitches:
             return f"it must be a JSON object, got {type(said).__name__}", {}
         wanted = DEFAULTS | said
         for name, value in wanted.items():
-            if value not in self._known.get(name, frozenset()):
+            if not isinstance(value, str) or value not in self._known.get(name, frozenset()):
                 choices = ", ".join(sorted(self._known.get(name, ()))) or f"no such key; keys are {sorted(DEFAULTS)}"
                 return f"{name} = {value!r} ({choices})", {}
         return None, wanted

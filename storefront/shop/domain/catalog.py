@@ -137,7 +137,11 @@ def check_product(product: Product, board: Board) -> None:
 
     categories = {category.id for category in board.categories}
     allergens = {allergen.id for allergen in board.allergens}
-    expect(bool(PRODUCT_ID.fullmatch(product.id)), "id", "An id is 2 to 40 small letters, digits and dashes.")
+    expect(
+        bool(PRODUCT_ID.fullmatch(product.id)),
+        "id",
+        "An id is 2 to 40 small letters, digits and dashes; give one if the name makes none.",
+    )
     expect(
         product.category in categories,
         "category",

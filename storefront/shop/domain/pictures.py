@@ -67,6 +67,8 @@ def _measure_jpeg(data: bytes) -> tuple[int, int]:
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            if data.rfind(b"\xff\xd9") < at:
+                raise ValueError("cut short")
             return width, height
         if marker == 0xDA or length < 2:
             raise ValueError("no frame header")

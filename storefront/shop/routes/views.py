@@ -5,7 +5,6 @@ from typing import Any
 from shop.domain import cart as carts
 from shop.domain import catalog, orders
 from shop.domain.customers import Caller
-from shop.domain.errors import Invalid
 from shop.routes import schemas
 
 
@@ -133,9 +132,7 @@ def choices(lines: list[schemas.Choice]) -> tuple[orders.Choice, ...]:
 
 
 def edited(sent: schemas.EditedProduct, product_id: str, **more: Any) -> catalog.Product:
-    """The product that a manager's form describes.  Raises `Invalid` when it has no id and the name makes none."""
-    if not product_id:
-        raise Invalid([("id", "This name has no letters for an id; please give one, such as `house-blend`.")])
+    """The product that a manager's form describes."""
     return catalog.Product(
         id=product_id,
         category=sent.category,

@@ -7,7 +7,7 @@ import { money } from './format.js';
 import { newKey } from './key.js';
 import { orderLines, totalLine } from './order-lines.js';
 import { cardChoice, chosenCard } from './payment.js';
-import { page } from './shell.js';
+import { openingLine, page } from './shell.js';
 
 const KEY = 'brew-haven.order-attempt';
 
@@ -29,6 +29,7 @@ function checkout(shop, customer) {
   const summary = h('section', { class: 'card rows', 'aria-labelledby': 'summary-title' });
   const form = h('form', { class: 'form', novalidate: true, onsubmit: submit },
     messages,
+    shop.opening_hours.open_now ? null : notice(`${openingLine(shop.opening_hours)}. You may order already; we make it as soon as somebody is here.`),
     h('div', { class: 'field' },
       h('label', { for: 'name' }, 'Name we call out'),
       h('input', { id: 'name', name: 'name', maxlength: shop.limits.pickup_name, autocomplete: 'given-name', value: customer?.name ?? '' }),
@@ -71,8 +72,8 @@ function checkout(shop, customer) {
       order ? h('p', { class: 'hint' }, `Order ${order.number} is kept for a few minutes. Choose another card, or `,
         h('a', { href: `order.html?id=${encodeURIComponent(order.id)}` }, 'pay later on its own page'), '.') : null);
     if (!problem.errors?.length || rest.length) messages.focus();
-    if (order) { pay.firstChild.textContent = 'Try this card'; return; }
-    sessionStorage.removeItem(KEY);
+    if (order) pay.firstChild.textContent = 'Try this card';
+    else sessionStorage.removeItem(KEY);
     await cart.load().catch(() => {});
   }
 }

@@ -1,6 +1,8 @@
 // Builds elements from data.  Text always becomes a text node: nothing that people type is ever read as HTML.
 
-const SVG = 'http://www.w3.org/2000/svg';
+import { icon } from './icons.js';
+
+export { icon };
 
 /** h('button', {class: 'x', onclick: f, 'aria-label': 'y'}, 'text', child, null) */
 export function h(tag, properties = {}, ...children) {
@@ -15,18 +17,6 @@ export function h(tag, properties = {}, ...children) {
   }
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
-}
-
-/** An icon of icons.svg; decoration only, so hidden from screen readers. */
-export function icon(name, className = 'icon') {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('class', className);
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('focusable', 'false');
-  const use = document.createElementNS(SVG, 'use');
-  use.setAttribute('href', `icons.svg#${name}`);
-  svg.append(use);
-  return svg;
 }
 
 export function $(selector, root = document) {

@@ -51,11 +51,15 @@ function drawSales(place, sales) {
       : h('p', { class: 'notice' }, icon('clock'), 'Nothing sold yet today. The first order will show up here by itself.'));
 }
 
-/** Bars of today's takings, each with its hour and its sum in words. */
+/** Bars of today's takings from opening to closing time, each with its hour and its sum in words. */
 function hours(byHour, busiest) {
-  return h('ol', { class: 'bars' }, byHour.map(({ hour, orders, revenue_cents: revenue }) => {
+  const sold = new Map(byHour.map((each) => [each.hour, each]));
+  const first = Math.min(7, ...sold.keys());
+  const last = Math.max(20, ...sold.keys());
+  const day = Array.from({ length: last - first + 1 }, (_, n) => sold.get(first + n) ?? { hour: first + n, orders: 0, revenue_cents: 0 });
+  return h('ol', { class: 'bars' }, day.map(({ hour, orders, revenue_cents: revenue }) => {
     const bar = h('span', { class: 'bar', 'aria-hidden': 'true' });
-    bar.style.height = `${Math.max(2, Math.round((revenue / busiest) * 100))}%`;
+    bar.style.height = `${Math.max(1, Math.round((revenue / busiest) * 100))}%`;
     return h('li', {}, h('span', { class: 'bar-room' }, bar), h('span', { class: 'number' }, String(hour).padStart(2, '0')),
       h('span', { class: 'visually-hidden' }, ` o'clock: ${count(orders, 'order')}, ${money(revenue)}`));
   }));

@@ -8,6 +8,8 @@ import { openProduct, tags } from './product-dialog.js';
 import { openingLine, page } from './shell.js';
 
 const plain = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+const asked = call('GET', '/menu'); // at once, beside the questions that every page asks
+asked.catch(() => {}); // told where it is awaited
 const wish = { text: '', vegan: false, max: Infinity, without: new Set() };
 let menu;
 let limits;
@@ -16,7 +18,7 @@ let allergenNames;
 page('index.html', async ({ shop }) => {
   limits = shop.limits;
   fill($('#opening'), icon('clock'), openingLine(shop.opening_hours));
-  menu = await call('GET', '/menu');
+  menu = await asked;
   allergenNames = new Map(menu.allergens.map(({ id, name }) => [id, name]));
   drawFilters();
   drawMenu();

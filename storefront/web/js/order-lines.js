@@ -1,6 +1,6 @@
 // The lines of an order or cart as a short list.
 
-import { h } from './dom.js';
+import { h, picture } from './dom.js';
 import { money } from './format.js';
 
 export function orderLines(lines) {
@@ -15,3 +15,8 @@ export function orderLines(lines) {
 }
 
 export const totalLine = (cents) => h('p', { class: 'split total rule' }, h('span', {}, 'Total'), h('span', { class: 'number' }, money(cents)));
+
+/** The pictures of an order's first lines; the list beside them says the same in words. */
+export function thumbs(lines, width, height) {
+  return h('ul', { class: 'thumbs', 'aria-hidden': 'true' }, lines.slice(0, 4).map((line) => h('li', {}, picture(line.picture_url, '', { width, height }))));
+}

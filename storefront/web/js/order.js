@@ -4,7 +4,7 @@ import { call, follow } from './api.js';
 import { $, fill, h, icon, notice, toast } from './dom.js';
 import { STATUS, clock, day } from './format.js';
 import { orderAgain } from './order-again.js';
-import { orderLines, totalLine } from './order-lines.js';
+import { orderLines, thumbs, totalLine } from './order-lines.js';
 import { cardChoice, chosenCard } from './payment.js';
 import { page, showFailure } from './shell.js';
 
@@ -53,6 +53,7 @@ function drawOrder(order, show) {
       h('div', {}, h('p', { class: 'soft' }, 'We call out'), h('p', { class: 'ticket-number' }, order.number)),
       order.status === 'cancelled' ? h('p', { class: 'tag hot' }, 'Cancelled') : track(order),
       h('p', { class: 'status-words' }, WORDS[order.status]),
+      thumbs(order.lines, 132, 99),
       order.payment.message ? h('p', { class: `notice ${order.payment.status === 'declined' ? 'bad' : 'good'}` },
         icon(order.payment.status === 'declined' ? 'alert' : 'check'), order.payment.message) : null,
       order.may.pay ? payForm(order, show) : null,

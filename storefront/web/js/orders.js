@@ -1,9 +1,10 @@
 // What was ordered before, and the way to have it again.
 
 import { call } from './api.js';
-import { $, empty, fill, h, icon, picture } from './dom.js';
+import { $, empty, fill, h, icon } from './dom.js';
 import { STATUS, clock, day, money } from './format.js';
 import { orderAgain } from './order-again.js';
+import { thumbs } from './order-lines.js';
 import { page, signInLink } from './shell.js';
 
 page('orders.html', async ({ customer }) => {
@@ -24,7 +25,7 @@ function past(order) {
       h('p', { class: 'past-head' },
         h('strong', {}, h('time', { datetime: order.created_at }, `${day(order.created_at)}, ${clock(order.created_at)}`)),
         h('span', { class: `tag ${order.status === 'ready' || order.status === 'collected' ? 'good' : order.status === 'cancelled' ? 'hot' : ''}` }, STATUS[order.status])),
-      h('ul', { class: 'thumbs', 'aria-hidden': 'true' }, order.lines.slice(0, 5).map((line) => h('li', {}, picture(line.picture_url, '', { width: 64, height: 48 })))),
+      thumbs(order.lines, 64, 48),
       h('p', {}, what)),
     h('div', { class: 'rows past-side' },
       h('p', { class: 'total number' }, money(order.total_cents)),

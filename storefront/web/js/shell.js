@@ -1,6 +1,6 @@
 // What every page has: masthead, navigation, cart button, theme, opening hours, footer.
 
-import { bearer, call, config, forgetSession, whoIsHere } from './api.js';
+import { Problem, bearer, call, config, forgetSession, whoIsHere } from './api.js';
 import { cart } from './cart.js';
 import { $, fill, h, icon, notice } from './dom.js';
 import { clock, count, setTimeZone, weekday } from './format.js';
@@ -31,7 +31,7 @@ export async function page(current, work) {
     cart.load().catch(() => {});
     await work({ shop, customer });
   } catch (problem) {
-    console.error(problem);
+    if (!(problem instanceof Problem)) console.error(problem); // ours, not the shop's
     showFailure(problem);
   } finally {
     document.documentElement.dataset.ready = 'true';
@@ -41,11 +41,11 @@ export async function page(current, work) {
 export function showFailure(problem) {
   const place = $('[data-page]') ?? $('main');
   place.setAttribute('aria-busy', 'false');
-  fill(place, h('div', { class: 'wrap page rows' },
+  fill(place, h('div', { class: 'rows failure' },
     notice(problem.detail ?? 'This page made a mistake. Please load it again.', 'bad'),
     h('div', { class: 'actions' },
-      h('button', { class: 'button', type: 'button', onclick: () => location.reload() }, 'Try again'),
-      problem.status === 401 ? h('a', { class: 'button quiet', href: signInLink() }, 'Sign in') : null,
+      problem.status === 401 ? h('a', { class: 'button', href: signInLink() }, 'Sign in')
+        : h('button', { class: 'button', type: 'button', onclick: () => location.reload() }, 'Try again'),
       h('a', { class: 'button quiet', href: 'index.html' }, 'To the menu'))));
 }
 

@@ -18,6 +18,16 @@ class Browser:
     def use_session(self, session: dict[str, Any]) -> None:
         self.session = session
 
+    @property
+    def cookie(self) -> str:
+        """The signed cookie of the session."""
+        return self.http.cookies["session"] or ""
+
+    @property
+    def session_id(self) -> str:
+        """What is inside the cookie, before its signature."""
+        return self.cookie.split(".")[0]
+
     def get(self, path: str, *, expect: int = 200, **options: Any) -> Any:
         return self.ask("GET", path, expect=expect, **options)
 

@@ -11,15 +11,19 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.error import URLError
 
 import boto3
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from shop.adapters import keys
-from shop.adapters.table import Table
+from shop.adapters.people import Argon2Hasher
+from shop.adapters.table import Table, to_wire
 from shop.app import create_app
 from shop.domain.customers import Role
 from shop.services import Services
@@ -114,8 +118,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
     patch.setenv("AWS_ENDPOINT_URL", address)
-    patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    patch.setenv("AWS_ACCESS_KEY_ID", "test")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     patch.setenv("AWS_REGION", "us-east-1")
     patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -162,59 +166,74 @@ def settings(cloud: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def services(settings: Settings) -> Services:
-    return build(settings)
+    """The shop as it is built everywhere, but for passwords that cost less to hash: many tests sign somebody up."""
+    return replace(build(settings), hasher=Argon2Hasher(memory_kib=64))
 
 
 @pytest.fixture(scope="session")
-def table(settings: Settings) -> Table:
-    return Table(boto3.client("dynamodb"), settings.catalog_table)
+def dynamodb(settings: Settings) -> Any:
+    return boto3.client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def table(settings: Settings, dynamodb: Any) -> Table:
+    return Table(dynamodb, settings.catalog_table)
+
+
+def stored(product: dict[str, Any]) -> dict[str, Any]:
+    """A product as the seeder puts it into the table."""
+    return {
+        "pk": f"PRODUCT#{product['id']}",
+        "sk": "PRODUCT",
+        "type": "product",
+        "retired": False,
+        "version": 1,
+        **product,
+        "gsi1pk": "MENU",
+        "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
+    }
+
+
+MENU_ITEMS = [BOARD, *(stored(product) for product in (COFFEE, ESPRESSO, CROISSANT))]
 
 
 @pytest.fixture(autouse=True)
 def _menu(request: pytest.FixtureRequest) -> None:
     """Every test that uses the cloud begins with the same menu and nothing else."""
-    if "settings" in request.fixturenames:
-        _empty_table()
-        stored = request.getfixturevalue("table")
-        stored.put(BOARD)
-        for product in (COFFEE, ESPRESSO, CROISSANT):
-            add_product(stored, product)
+    if "settings" not in request.fixturenames:
+        return
+    client = request.getfixturevalue("dynamodb")
+    menu = {(item["pk"], item["sk"]) for item in MENU_ITEMS}
+    keys_there = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
+    writes: list[Any] = [
+        {"DeleteRequest": {"Key": key}} for key in keys_there if (key["pk"]["S"], key["sk"]["S"]) not in menu
+    ]
+    writes += [{"PutRequest": {"Item": to_wire(item)}} for item in MENU_ITEMS]
+    for start in range(0, len(writes), 25):
+        client.batch_write_item(RequestItems={"catalog": writes[start : start + 25]})
 
 
-def add_product(table: Table, product: dict[str, Any]) -> None:
-    """Put a product as the seeder does: only what menu.json has, and the keys."""
-    table.put(
-        {
-            "pk": f"PRODUCT#{product['id']}",
-            "sk": "PRODUCT",
-            "type": "product",
-            **product,
-            "gsi1pk": "MENU",
-            "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
-        }
-    )
-
-
-def _empty_table() -> None:
-    client = boto3.client("dynamodb")
-    items = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
-    for start in range(0, len(items), 25):
-        deletes = [{"DeleteRequest": {"Key": item}} for item in items[start : start + 25]]
-        client.batch_write_item(RequestItems={"catalog": deletes})  # type: ignore[dict-item]
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve the app on a free port: real HTTP, real threads."""
+    port = free_port()
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, proxy_headers=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, 20, "the shop did not start")
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 @pytest.fixture(scope="session")
 def shop(services: Services) -> Iterator[str]:
-    """The running shop's address: real HTTP, real threads."""
-    port = free_port()
-    config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, proxy_headers=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started, 10, "the shop did not start")
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    """The running shop's address."""
+    with serving(create_app(services)) as address:
+        yield address
 
 
 @pytest.fixture

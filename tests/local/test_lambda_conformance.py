@@ -1,0 +1,168 @@
+"""Lambda functions as processes and as resources (resources/lambda_*.py, custom_resources.py)."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from typing import Any
+
+import pytest
+
+from tests.local.stacks import Resources, Stack, StackError, allow, att, ref, role, stack, typed
+from tests.plugins.local_cloud import Cloud
+
+pytestmark = pytest.mark.local
+
+ANSWER = """
+    import json, urllib.request
+    def answer(event, status, **more):
+        body = {"Status": status, "PhysicalResourceId": "made", "StackId": event["StackId"], "Reason": "as asked",
+                "RequestId": event["RequestId"], "LogicalResourceId": event["LogicalResourceId"], **more}
+        request = urllib.request.Request(event["ResponseURL"], json.dumps(body).encode(), method="PUT")
+        urllib.request.urlopen(request).close()
+"""
+
+
+def function(code: str, runtime: str = "python3.13", **properties: Any) -> Resources:
+    return {
+        "Role": role(),
+        "Function": typed(
+            "AWS::Lambda::Function", Runtime=runtime, Handler="index.handler", Role=att("Role", "Arn"), Timeout=20,
+            Code={"ZipFile": textwrap.dedent(code)}, **properties,
+        ),
+    }  # fmt: skip
+
+
+def invoke(cloud: Cloud, made: Stack, event: Any = None) -> tuple[Any, str | None]:
+    answer = cloud.client("lambda").invoke(FunctionName=made.physical_id("Function"), Payload=json.dumps(event))
+    return json.loads(answer["Payload"].read()), answer.get("FunctionError")
+
+
+def test_a_function_sees_aws_and_nothing_of_the_tool(cloud: Cloud) -> None:
+    code = """
+        import os, sys, importlib.util
+        def handler(event, context):
+            return {"environment": dict(os.environ), "log_group": context.log_group_name,
+                    "found": [name for name in event if importlib.util.find_spec(name)]}
+    """
+    modules = ["boto3", "botocore", "urllib3", "ministack", "brewhaven", "aws_cdk", "pytest", "yaml"]
+    with stack(cloud) as made:
+        properties = {"Environment": {"Variables": {"TABLE": "cups"}}, "LoggingConfig": {"LogGroup": "/shop/logs"}}
+        made.create(function(code, **properties))
+        answer, error = invoke(cloud, made, modules)
+        assert error is None
+        assert answer["found"] == ["boto3", "botocore", "urllib3"]
+        assert answer["log_group"] == "/shop/logs"
+        environment = answer["environment"]
+        assert environment["TABLE"] == "cups"
+        assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+        assert environment["_HANDLER"] == "index.handler"
+        assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+        ours = ("MINISTACK", "BREWHAVEN", "GATEWAY", "STATE", "S3_", "AUTH", "USE_SSL", "DOCKER", "HOME", "PYTHON")
+        assert [name for name in environment if name.startswith(ours)] == []
+
+
+def test_the_error_type_is_the_exceptions_class(cloud: Cloud) -> None:
+    code = """
+        class CoffeeIsOut(Exception): pass
+        def handler(event, context):
+            raise CoffeeIsOut("no more beans")
+    """
+    with stack(cloud) as made:
+        made.create(function(code))
+        answer, error = invoke(cloud, made)
+        assert error == "Unhandled"
+        assert (answer["errorType"], answer["errorMessage"]) == ("CoffeeIsOut", "no more beans")
+        assert any("index.py" in line for line in answer["stackTrace"])
+        assert answer["requestId"]
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type"),
+    [
+        ("import fastapi\ndef handler(event, context): pass", "Runtime.ImportModuleError"),
+        ("def other(event, context): pass", "Runtime.HandlerNotFound"),
+    ],
+)
+def test_a_function_that_cannot_start_says_why(cloud: Cloud, code: str, error_type: str) -> None:
+    with stack(cloud) as made:
+        made.create(function(code))
+        assert invoke(cloud, made)[0]["errorType"] == error_type
+
+
+def test_node_functions_have_the_sdk_and_the_class_of_their_errors(cloud: Cloud) -> None:
+    code = """
+        const { S3Client, ListBucketsCommand } = require("@aws-sdk/client-s3");
+        exports.handler = async (event) => {
+          if (event) throw new RangeError(process.env.MINISTACK_ACCOUNT_ID || "clean");
+          return (await new S3Client({}).send(new ListBucketsCommand({}))).Buckets.length;
+        };
+    """
+    resources = function(code, "nodejs22.x")
+    resources["Role"]["Properties"]["Policies"] = [
+        {"PolicyName": "list", "PolicyDocument": allow("s3:ListAllMyBuckets")}
+    ]
+    with stack(cloud) as made:
+        made.create(resources)
+        assert isinstance(invoke(cloud, made)[0], int)
+        answer, _ = invoke(cloud, made, "fail")
+        assert (answer["errorType"], answer["errorMessage"]) == ("RangeError", "clean")
+        logs = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{made.physical_id('Function')}")
+        assert not [event for event in logs["events"] if "Deprecat" in event["message"]]
+
+
+def test_code_that_is_not_in_the_bucket_makes_no_function(cloud: Cloud) -> None:
+    cloud.client("s3").create_bucket(Bucket="empty-code-bucket")
+    resources = function("")
+    resources["Function"]["Properties"]["Code"] = {"S3Bucket": "empty-code-bucket", "S3Key": "gone.zip"}
+    with stack(cloud) as made, pytest.raises(StackError, match=r"NoSuchKey.*empty-code-bucket/gone\.zip"):
+        made.create(resources)
+    cloud.client("s3").delete_bucket(Bucket="empty-code-bucket")
+
+
+def test_network_concurrency_and_versions_are_kept(cloud: Cloud) -> None:
+    resources = function("def handler(event, context): pass", ReservedConcurrentExecutions=3)
+    resources |= {
+        "Vpc": typed("AWS::EC2::VPC", CidrBlock="10.8.0.0/16"),
+        "Subnet": typed("AWS::EC2::Subnet", VpcId=ref("Vpc"), CidrBlock="10.8.1.0/24"),
+        "Group": typed("AWS::EC2::SecurityGroup", GroupDescription="functions", VpcId=ref("Vpc")),
+        "Version": typed("AWS::Lambda::Version", FunctionName=ref("Function")),
+    }
+    resources["Function"]["Properties"]["VpcConfig"] = {
+        "SubnetIds": [ref("Subnet")],
+        "SecurityGroupIds": [ref("Group")],
+    }
+    with stack(cloud) as made:
+        outputs = made.create(resources, Version=att("Version", "FunctionArn"))
+        assert outputs["Version"].endswith(f":function:{made.physical_id('Function')}:1")
+        client = cloud.client("lambda")
+        found = client.get_function(FunctionName=made.physical_id("Function"))
+        assert found["Configuration"]["VpcConfig"]["VpcId"] == made.physical_id("Vpc")
+        assert found["Concurrency"]["ReservedConcurrentExecutions"] == 3
+
+
+def test_a_custom_resource_answers(cloud: Cloud) -> None:
+    code = ANSWER + "    def handler(event, context): answer(event, 'SUCCESS', Data={'Cups': 3})\n"
+    resources = function(code) | {"Custom": typed("Custom::Cups", ServiceToken=att("Function", "Arn"))}
+    with stack(cloud) as made:
+        assert made.create(resources, Cups=att("Custom", "Cups")) == {"Cups": "3"}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import not_there\ndef handler(event, context): pass", "No module named 'not_there'"),
+        ("def handler(event, context): raise KeyError('beans')", "failed and sent no answer: KeyError: 'beans'"),
+        (ANSWER + "    def handler(event, context): answer(event, 'FAILED')\n", "as asked"),
+    ],
+)
+def test_a_provider_that_fails_ends_the_deploy_at_once(cloud: Cloud, code: str, reason: str) -> None:
+    resources = function(code) | {"Custom": typed("Custom::Cups", ServiceToken=att("Function", "Arn"))}
+    with stack(cloud) as made:
+        begun = time.monotonic()
+        with pytest.raises(StackError) as failure:
+            made.create(resources)
+        assert reason in str(failure.value)
+        assert "ROLLBACK" in failure.value.status
+        assert time.monotonic() - begun < 30

@@ -1,0 +1,175 @@
+"""The tool on a real local cloud: what a student types, with its exit codes, and what `destroy` proves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brewhaven.local.settings import HOST, REPOSITORY
+from tests.plugins.local_cloud import Cloud, DeployedShop, brewhaven
+
+pytestmark = pytest.mark.local
+
+STUDENT = "s09"
+STACK = f"{STUDENT}-BrewHaven-Phase1-Foundation"
+
+
+def _json(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_up_again_changes_nothing_and_keeps_the_accounts(shop: DeployedShop) -> None:
+    again = _json(shop.brewhaven("up", "--json"))
+    assert again["changed"] is False
+    assert again["shop_url"] == shop.url
+    assert {account["role"]: account["password"] for account in again["accounts"]} == {
+        role: password for role, (_, password) in shop.staff.items()
+    }
+    assert again["seconds"] < 20
+
+
+def test_status_tells_a_program_everything(shop: DeployedShop) -> None:
+    answer = _json(shop.brewhaven("status", "--json"))
+    assert (answer["target"], answer["problem"]) == ("local", None)
+    assert answer["bootstrap_version"] >= 30
+    first, *later = answer["phases"]
+    assert first["stacks"]["BrewHaven-Phase1-Foundation"]["status"].endswith("_COMPLETE")
+    assert first["stacks"]["BrewHaven-Phase1-Foundation"]["outputs"] == shop.outputs
+    assert not any(phase["deployed"] for phase in later)
+    assert answer["local"]["healthy"] is True
+    assert shop.cloud.settings.port in answer["local"]["listening"]
+    assert answer["next"] == f"open {shop.url} and order a coffee"
+
+
+def test_what_is_only_recorded_is_named(shop: DeployedShop) -> None:
+    recorded = _json(shop.brewhaven("local", "status", "--json"))["recorded_only"]
+    assert "AWS::ApplicationAutoScaling::ScalingPolicy" in recorded
+    for kind in recorded:
+        assert kind in shop.brewhaven("status").stdout
+
+
+def test_env_gives_a_shell_in_which_aws_cdk_and_boto3_work(shop: DeployedShop) -> None:
+    program = Path(sys.executable).with_name("brewhaven")
+    ask = 'import boto3; print(boto3.client("dynamodb").list_tables()["TableNames"])'
+    script = f"""
+        eval "$({shlex.quote(str(program))} env)"
+        aws sts get-caller-identity --query Arn --output text
+        python -c {shlex.quote(ask)}
+        cdk --version
+    """
+    settings = shop.cloud.settings
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script],
+        cwd=REPOSITORY,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "AWS_PROFILE": "a-company",
+            "BREWHAVEN_HOME": str(settings.home),
+            "BREWHAVEN_PORT": str(settings.port),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    who, tables, version = done.stdout.strip().splitlines()
+    assert who == "arn:aws:iam::111122223333:user/student"
+    assert shop.outputs["CatalogTableName"] in tables
+    assert version.startswith("2.1148.1 ")
+
+
+@pytest.fixture(scope="module")
+def student(cloud: Cloud) -> Iterator[Cloud]:
+    """Lesson 1.1 of a student beside whatever else is there."""
+    deployed = _json(brewhaven(cloud, "deploy", "1.1", "--student", STUDENT, "--json"))
+    assert deployed["outputs"]["CatalogTableName"].startswith(STACK)
+    assert (deployed["lesson"], deployed["shop_url"]) == ("1.1", None)
+    yield cloud
+    brewhaven(cloud, "destroy", "--student", STUDENT)
+
+
+def _destroy(cloud: Cloud) -> tuple[int, Any]:
+    done = brewhaven(cloud, "destroy", "--student", STUDENT, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_destroy_proves_that_nothing_is_left_and_touches_nobody_else(student: Cloud) -> None:
+    """First with something left that no stack knows: it is found, named, and the exit code is 3."""
+    s3, logs = student.client("s3"), student.client("logs")
+    before = set(student.client("dynamodb").list_tables()["TableNames"])
+    left = f"{STUDENT}-brewhaven-phase1-foundation-left"
+    s3.create_bucket(Bucket=left)
+    logs.create_log_group(logGroupName=f"/aws/lambda/{STACK}-Late")
+
+    code, answer = _destroy(student)
+    assert (code, answer["deleted"]) == (3, [STACK])
+    assert answer["left"] == [{"kind": "S3 bucket", "id": left}]
+    assert logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}")["logGroups"] == []
+
+    s3.delete_bucket(Bucket=left)
+    code, answer = _destroy(student)
+    assert (code, answer["deleted"], answer["left"], answer["unseen"]) == (0, [], [], {})
+
+    after = set(student.client("dynamodb").list_tables()["TableNames"])
+    assert {name for name in before if not name.startswith(STUDENT)} == after
+
+
+def test_a_setting_that_cannot_be_used_is_quoted_and_nothing_is_deployed(cloud: Cloud) -> None:
+    done = brewhaven(cloud, "deploy", "1.1", "--student", "S_01")
+    assert done.returncode == 1
+    assert "student must be 1 to 12 lower-case letters" in done.stderr
+    assert "Traceback" not in done.stderr
+    names = [stack["StackName"] for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]]
+    assert not [name for name in names if name.startswith("S_01")]
+
+
+def test_a_taken_port_is_one_sentence_with_the_remedy(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        environment = {**os.environ, "BREWHAVEN_HOME": str(tmp_path), "BREWHAVEN_PORT": str(port)}
+        done = subprocess.run(
+            [Path(sys.executable).with_name("brewhaven"), "up"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is taken by another program." in done.stderr
+    assert "BREWHAVEN_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_down_leaves_no_process_and_no_open_port(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = min(probe.getsockname()[1], 64000)
+    environment = {**os.environ, "BREWHAVEN_HOME": str(tmp_path), "BREWHAVEN_PORT": str(port)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = Path(sys.executable).with_name("brewhaven")
+        return subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=True)
+
+    run("local", "up")
+    status = json.loads(run("local", "status", "--json").stdout)
+    assert status["healthy"]
+    run("down")
+    listing = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in listing
+    for listening in status["listening"]:
+        with socket.socket() as client:
+            assert client.connect_ex((HOST, listening)) != 0
+    assert json.loads(run("local", "status", "--json").stdout)["running"] is False

@@ -1,0 +1,113 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from brewhaven.course import checks, render, verify
+from brewhaven.course.catalogue import Course
+from brewhaven.course.checks import CheckList
+from brewhaven.course.cloud import Deployment, NotDeployedError
+from brewhaven.course.template import Template
+
+STACK = "BrewHaven-Phase9-Sample"
+ONE = Template(STACK, {"Resources": {"CupBucket": {"Type": "AWS::S3::Bucket"}}})
+NONE = Template(STACK, {"Resources": {}})
+
+
+class CloudFormation:
+    """Answers as CloudFormation does for one stack, or for none."""
+
+    def __init__(self, outputs: Mapping[str, str] | None, status: str = "CREATE_COMPLETE") -> None:
+        self._outputs = outputs
+        self._status = status
+
+    def describe_stacks(self, **query: str) -> Any:
+        if self._outputs is None:
+            message = {"Code": "ValidationError", "Message": f"Stack with id {query['StackName']} does not exist"}
+            raise ClientError({"Error": message}, "DescribeStacks")
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
+        return {"Stacks": [{"StackStatus": self._status, "Outputs": outputs}]}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: str) -> Any:
+        entry = {"LogicalResourceId": "CupBucket", "ResourceType": "AWS::S3::Bucket", "PhysicalResourceId": "cups"}
+        return [{"StackResourceSummaries": [entry]}]
+
+
+class Clients:
+    region = "eu-central-1"
+
+    def __init__(self, cloudformation: CloudFormation) -> None:
+        self._cloudformation = cloudformation
+
+    def client(self, service: str) -> Any:
+        assert service == "cloudformation"
+        return self._cloudformation
+
+
+def deployment(outputs: Mapping[str, str] | None, status: str = "CREATE_COMPLETE") -> Deployment:
+    return Deployment(Clients(CloudFormation(outputs, status)), [STACK])
+
+
+@pytest.fixture
+def sample(phases: Path, course: Course) -> CheckList:
+    return checks.load(course.phase(9).folder)
+
+
+def test_the_report_says_which_target_proved_what(sample: CheckList) -> None:
+    report = verify.run("9", list(sample), template=ONE, deployment=deployment({"Bucket": "cups"}))
+    assert report.passed
+    assert report.objectives() == {"count-cups": {"proved_on": ["template", "local"], "failed_on": []}}
+    assert [finding.evidence for finding in report.findings] == ["CupBucket", "cups"]
+
+
+def test_a_failure_says_what_where_and_what_next(sample: CheckList) -> None:
+    report = verify.run("9", list(sample), template=NONE)
+    assert not report.passed
+    shown = render.to_text(render.report(report))
+    for part in ("there are 0 buckets", "look:  the stack", "next:  keep one", "0 of 1 objectives proved"):
+        assert part in shown
+
+
+def test_one_target_can_prove_what_another_refutes(sample: CheckList) -> None:
+    report = verify.run("9", list(sample), template=NONE, deployment=deployment({"Bucket": "cups"}))
+    assert report.objectives()["count-cups"] == {"proved_on": ["local"], "failed_on": ["template"]}
+
+
+def test_something_missing_is_a_failure_and_not_a_crash(sample: CheckList) -> None:
+    report = verify.run("9", list(sample), deployment=deployment({}))
+    assert "something that must be there is missing (KeyError: 'Bucket')" in report.findings[0].what
+
+
+def test_a_stack_that_is_not_there_stops_with_a_remedy(sample: CheckList) -> None:
+    with pytest.raises(NotDeployedError, match=r"is not deployed. Run `brewhaven deploy 9`"):
+        verify.run("9", list(sample), deployment=deployment(None))
+
+
+def test_a_stack_that_is_not_whole_stops(sample: CheckList) -> None:
+    with pytest.raises(NotDeployedError, match="its status is ROLLBACK_COMPLETE"):
+        verify.run("9", list(sample), deployment=deployment({}, "ROLLBACK_COMPLETE"))
+
+
+def test_what_was_not_looked_at_is_in_the_report(sample: CheckList) -> None:
+    template_only = CheckList()
+    template_only.check("later", lesson="9.1", objective="count-cups", proves="x").on_cloud(lambda cloud: "")
+    report = verify.run("9", [*sample, *template_only], template=ONE)
+    assert report.as_json()["not_on_this_target"] == [
+        {"check": "later", "objective": "count-cups", "runs_on": ["local", "aws"]}
+    ]
+
+
+def test_a_lesson_is_verified_with_the_checks_so_far(sample: CheckList) -> None:
+    sample.check("later", lesson="9.2", objective="count-cups", proves="x")
+    assert [check.id for check in verify.chosen(sample, through=(9, 1))] == ["one-bucket"]
+    assert len(verify.chosen(sample, through=None)) == 2
+
+
+def test_two_checks_cannot_share_an_id(sample: CheckList) -> None:
+    with pytest.raises(ValueError, match="two checks with the id one-bucket"):
+        sample.check("one-bucket", lesson="9.1", objective="count-cups", proves="x")

@@ -1,0 +1,139 @@
+"""The shop as a process: how it starts, ends and is administered, with nothing but its environment."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from shop.admin import main
+from shop.settings import Settings, SettingsError
+from tests.unit.shop.browser import Browser
+from tests.unit.shop.conftest import PASSWORD, free_port, until
+
+STOREFRONT = Path(__file__).resolve().parents[3] / "storefront"
+
+
+@pytest.fixture
+def environment(settings: Settings, cloud: str, tmp_path: Path) -> dict[str, str]:
+    """What a task gets, and nothing of this machine's."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "CATALOG_TABLE": settings.catalog_table,
+        "ASSET_BUCKET": settings.asset_bucket,
+        "SESSION_SECRET_ARN": settings.session_secret_arn,
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": cloud,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+@pytest.fixture
+def process(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`python -m shop` as the image runs it, but on a free port."""
+    port = free_port()
+    program = f"import shop.__main__ as shop; shop.PORT = {port}; shop.main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=STOREFRONT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        address = f"http://127.0.0.1:{port}"
+        until(lambda: _lives(address), 20, "the shop did not start")
+        yield running, address
+        running.kill()
+
+
+def test_it_serves_and_ends_at_once_when_told_even_while_somebody_waits(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    running, address = process
+    guest = Browser(address)
+    order = guest.order()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(guest.get, f"/api/orders/{order['id']}?wait=20&version={order['version']}")
+        time.sleep(0.5)
+        begun = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        assert waiting.result(10) == order
+    running.wait(10)
+    assert time.monotonic() - begun < 8
+    assert running.stdout
+    lines = [json.loads(line) for line in running.stdout.read().splitlines()]
+    assert any(line["message"].startswith("POST /api/orders") for line in lines)
+    assert len([line for line in lines if "GET /api/session" in line["message"]]) == 1
+
+
+def test_without_its_environment_it_says_what_is_missing(environment: dict[str, str]) -> None:
+    for name in ("CATALOG_TABLE", "SESSION_SECRET_ARN"):
+        del environment[name]
+    done = subprocess.run(
+        [sys.executable, "-m", "shop"], cwd=STOREFRONT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    message = json.loads(done.stdout)["message"]
+    assert "CATALOG_TABLE is not set" in message and "SESSION_SECRET_ARN is not set" in message
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "Europe"])
+def test_a_zone_that_is_none_is_named(zone: str) -> None:
+    with pytest.raises(SettingsError, match="SHOP_TIME_ZONE"):
+        Settings.from_environment(
+            {"CATALOG_TABLE": "t", "ASSET_BUCKET": "b", "SESSION_SECRET_ARN": "s", "SHOP_TIME_ZONE": zone}
+        )
+
+
+def test_staff_is_created_listed_and_signs_in(admin: Callable[..., str], guest: Browser) -> None:
+    new = ["create-staff", "--email", "Grace@Example.org", "--role", "manager", "--name", "Grace", "--password-stdin"]
+    assert "grace@example.org is now manager" in admin(new, PASSWORD)
+    assert "already an account" in admin(new, PASSWORD, expect=1)
+    assert "left as it is" in admin([*new, "--if-missing"], PASSWORD)
+    [person] = json.loads(admin(["list-staff", "--json"]))
+    assert (person["email"], person["role"], person["name"]) == ("grace@example.org", "manager", "Grace")
+    assert "manager" in admin(["list-staff"])
+    signed_in = guest.post("/api/session", {"email": "grace@example.org", "password": PASSWORD})
+    assert signed_in["customer"]["role"] == "manager"
+
+
+def test_a_weak_password_and_a_wrong_role_are_refused(admin: Callable[..., str]) -> None:
+    new = ["create-staff", "--email", "a@example.org", "--password-stdin", "--role"]
+    assert "characters" in admin([*new, "barista"], "short", expect=1)
+    assert "invalid choice" in admin([*new, "customer"], PASSWORD, expect=2)
+
+
+@pytest.fixture
+def admin(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs `python -m shop.admin` inside this process; answers what it printed."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(arguments: list[str], typed: str = "", expect: int = 0) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = "".join(capsys.readouterr())
+        assert code == expect, printed
+        assert PASSWORD not in printed
+        return printed
+
+    return run
+
+
+def _lives(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/health", timeout=1).status_code == 200
+    except requests.ConnectionError:
+        return False

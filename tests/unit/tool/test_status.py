@@ -1,0 +1,59 @@
+"""The overview: what it concludes from what it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from brewhaven import status, target
+from brewhaven.local.settings import CloudSettings
+from tests.unit.tool.conftest import refusal
+
+FOUNDATION = {
+    "StackName": "BrewHaven-Phase1-Foundation",
+    "StackStatus": "UPDATE_COMPLETE",
+    "Description": "Brew Haven, phase 1: Foundation, to lesson 1.6",
+    "Outputs": [{"OutputKey": "ShopUrl", "OutputValue": "http://127.0.0.1:8080"}],
+}
+
+
+def test_recorded_types_are_known_without_the_emulator_running() -> None:
+    recorded = status.recorded_types()
+    assert all(kind.startswith("AWS::") and sentence for kind, sentence in recorded.items())
+
+
+@pytest.fixture
+def overview(
+    settings: CloudSettings, fake_target: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    def look(*, stacks: Any, name: str = "aws") -> dict[str, Any]:
+        services = {
+            "cloudformation": {"describe_stacks": stacks},
+            "ssm": {"get_parameter": {"Parameter": {"Value": "33"}}},
+        }
+        monkeypatch.setattr(target, "chosen", lambda _: name)
+        monkeypatch.setattr(target, "current", lambda _: fake_target(name, **services))
+        return status.status(settings)
+
+    return look
+
+
+def test_a_deployed_phase_shows_its_lesson_outputs_and_the_shop(overview: Callable[..., Any]) -> None:
+    answer = overview(stacks={"Stacks": [FOUNDATION]})
+    first = answer["phases"][0]
+    assert (first["deployed"], first["lesson"]) == (True, "1.6")
+    assert first["stacks"]["BrewHaven-Phase1-Foundation"]["status"] == "UPDATE_COMPLETE"
+    assert answer["next"] == "open http://127.0.0.1:8080 and order a coffee"
+
+
+def test_a_phase_that_is_not_deployed_is_the_next_step(overview: Callable[..., Any]) -> None:
+    missing = refusal("ValidationError", "Stack with id BrewHaven-Phase1-Foundation does not exist")
+    assert overview(stacks=missing)["next"] == "brewhaven deploy 1"
+    assert overview(stacks=missing, name="local")["next"] == "brewhaven up"
+
+
+def test_a_stack_that_rolled_back_is_the_next_step(overview: Callable[..., Any]) -> None:
+    answer = overview(stacks={"Stacks": [{**FOUNDATION, "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
+    assert "describe-stack-events" in answer["next"]
