@@ -31,6 +31,7 @@ def test_equal_sides_do_not_differ(difference: Difference) -> None:
 def test_a_changed_key_replaces_the_table_and_loses_its_items(difference: Difference) -> None:
     (change,) = difference({"A": table()}, {"A": table(key=OTHER_KEY, DeletionPolicy="Delete")}).resources
     assert change.replacement == "yes"
+    assert change.because == ("KeySchema cannot be changed in place",)
     assert change.holds == "the items of the table"
     assert change.fate == "deleted"
 
@@ -191,6 +192,32 @@ def test_unlike_resources_are_not_taken_for_renamed(difference: Difference) -> N
     before = {"A": resource("AWS::SQS::Queue", "Tickets/Queue", {"VisibilityTimeout": 30, "FifoQueue": True})}
     after = {"B": resource("AWS::SQS::Queue", "Mail/Dead", {"DelaySeconds": 5, "MessageRetentionPeriod": 60})}
     assert {change.kind for change in difference(before, after).resources} == {"added", "removed"}
+
+
+def test_equal_and_telling_properties_are_enough_whatever_the_path(difference: Difference) -> None:
+    settings = {"VisibilityTimeout": 45, "FifoQueue": True, "KmsMasterKeyId": "k", "DelaySeconds": 7}
+    before = {"A": resource("AWS::SQS::Queue", "Tickets", settings)}
+    after = {"B": resource("AWS::SQS::Queue", "Kitchen/Printer/Jobs", settings)}
+    assert [change.kind for change in difference(before, after).resources] == ["renamed"]
+
+
+def test_two_queues_without_properties_are_just_queues(difference: Difference) -> None:
+    before = {"A": resource("AWS::SQS::Queue", "Tickets")}
+    after = {"B": resource("AWS::SQS::Queue", "Kitchen/Printer/Jobs")}
+    assert {change.kind for change in difference(before, after).resources} == {"added", "removed"}
+
+
+def test_a_role_is_not_renamed_when_another_function_takes_the_place(difference: Difference) -> None:
+    def function(name: str, code: str, memory: int) -> dict[str, Any]:
+        trust = {"Statement": [{"Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+        properties = {"Handler": f"{code}.main", "Code": code, "MemorySize": memory, "Timeout": memory}
+        return {
+            name: resource("AWS::Lambda::Function", f"{name}/Function", properties),
+            f"{name}Role": resource("AWS::IAM::Role", f"{name}/ServiceRole", {"AssumeRolePolicyDocument": trust}),
+        }
+
+    found = difference(function("Mail", "mail", 1), function("Menu", "menu", 2)).resources
+    assert sorted(change.kind for change in found) == ["added", "added", "removed", "removed"]
 
 
 def test_the_only_stack_of_each_side_is_compared_whatever_it_is_called(difference: Difference) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from brewhaven.diff.code import lesson_title
 from brewhaven.diff.compare import compare
-from brewhaven.diff.model import Comparison, Deployment, Frame
+from brewhaven.diff.model import Comparison, Deployment, Frame, GrantCall
+from brewhaven.diff.sources.assembly import read_assembly
 from tests.unit.diff.sides import resource, side
 
 STACK = """class Shop(Stack):
@@ -84,3 +86,67 @@ def test_a_fact_shows_the_line_of_what_it_is_about(tmp_path: Path) -> None:
     after = after.with_stacks({"Shop": replace(stack, resources={"T": secret})})
     (cost,) = compare(before, after, tmp_path).about("cost")
     assert [line.place for line in cost.code] == ["stacks/shop.py:4"]
+
+
+MADE = "stacks/shop.py:4"
+"""Where the table is made: what is shown when no call fits."""
+
+
+def call(method: str, on: str, given: str, *words: str, line: int = 8) -> GrantCall:
+    given_paths = (given,) if given else ()
+    return GrantCall(method, (on,) if on else (), given_paths, words, (Frame("stacks/shop.py", line, "patterns"),))
+
+
+def granted(tmp_path: Path, *calls: GrantCall, actions: Any = "dynamodb:GetItem") -> list[str]:
+    """The lines shown for a permission of the function `Menu` on the table `CatalogTable`."""
+    statement = {"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": ["T", "Arn"]}}
+    policy = {"PolicyDocument": {"Statement": statement}, "Roles": [{"Ref": "R"}]}
+    after = side(
+        {
+            "T": resource("AWS::DynamoDB::Table", "CatalogTable/Table"),
+            "R": resource("AWS::IAM::Role", "Menu/Function/ServiceRole"),
+            "P": resource("AWS::IAM::Policy", "Menu/Function/ServiceRole/DefaultPolicy", policy),
+        }
+    )
+    after = replace(after, code={"stacks/shop.py": STACK}, grants=calls)
+    before = side({"T": resource("AWS::DynamoDB::Table", "CatalogTable/Table")})
+    (access,) = compare(before, after, tmp_path).about("access")
+    return [line.place for line in access.code]
+
+
+def test_a_permission_shows_the_call_that_grants_it(tmp_path: Path) -> None:
+    right = call("grantRead", "CatalogTable/Table", "Menu/Function", line=8)
+    other_object = call("grantRead", "Other/Table", "Menu/Function", line=4)
+    other_grantee = call("grantRead", "CatalogTable/Table", "Kitchen/Function", line=12)
+    assert granted(tmp_path, other_object, other_grantee, right) == ["stacks/shop.py:8"]
+
+
+def test_a_statement_is_known_by_its_actions(tmp_path: Path) -> None:
+    right = call("addToPolicy", "Menu/Function/ServiceRole", "", "dynamodb:GetItem", line=8)
+    other = call("addToPolicy", "Menu/Function/ServiceRole", "", "ssm:GetParameter", line=12)
+    assert granted(tmp_path, other, right) == ["stacks/shop.py:8"]
+    assert granted(tmp_path, other) == [MADE]
+
+
+def test_a_grant_on_other_objects_of_the_same_kind_is_another(tmp_path: Path) -> None:
+    other = call("addToPrincipal", "", "Menu/Function", "dynamodb:GetItem", "${Token[TOKEN.1]}/index/Other")
+    assert granted(tmp_path, other) == [MADE]
+
+
+def test_a_port_shows_the_call_that_opens_it(tmp_path: Path) -> None:
+    rules = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIp": "10.0.0.0/8"} for port in (80, 443)]
+    group = resource("AWS::EC2::SecurityGroup", "Shop/SecurityGroup", {"SecurityGroupIngress": rules})
+    calls = [
+        call("addIngressRule", "Shop/SecurityGroup", "", "80", line=4),
+        call("addIngressRule", "Shop/SecurityGroup", "", "443", line=8),
+    ]
+    after = replace(side({"G": group}), code={"stacks/shop.py": STACK}, grants=tuple(calls))
+    found = {change.fact.detail: change.code[0].line for change in compare(side({}), after, tmp_path).about("network")}
+    assert found == {"in: TCP 80 from 10.0.0.0/8": 4, "in: TCP 443 from 10.0.0.0/8": 8}
+
+
+def test_the_app_is_run_so_that_grants_are_noted(variant: Callable[[str], Path], tmp_path: Path) -> None:
+    before, after = (read_assembly(variant(number), number) for number in ("1.1", "1.4"))
+    (lost,) = compare(before, after, tmp_path).about("access")
+    assert lost.kind == "removed"
+    assert lost.code[0].text == "self.orders.grant_read_write_data(self.counter.function)"
