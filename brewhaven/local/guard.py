@@ -1,6 +1,6 @@
 """Keep the emulator's own administration paths shut: only AWS's APIs are served, and each of those asks IAM.
 
-The emulator serves paths of its own beside AWS: one empties the account, others hand out messages or code, and none asks
+The emulator serves paths of its own beside AWS: one empties the account, others hand out messages or code. None asks
 who is calling. AWS has nothing like them, and a web page in a browser on this machine could reach them.
 """
 
