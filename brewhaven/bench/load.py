@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -137,17 +138,7 @@ class Query:
     value: str
 
     def client(self) -> Client:
-        session = boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_REGION"],
-        )
-        dynamodb = session.client(
-            "dynamodb",
-            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            verify=self.environment["AWS_CA_BUNDLE"],
-            config=Config(retries={"max_attempts": 1, "mode": "standard"}),
-        )
+        dynamodb = _dynamodb(tuple(sorted(self.environment.items())))
         arguments: dict[str, Any] = {
             "TableName": self.table,
             "IndexName": self.index,
@@ -162,6 +153,23 @@ class Query:
                     raise RuntimeError("the query found nothing")
 
         return Querier()
+
+
+@cache
+def _dynamodb(environment: tuple[tuple[str, str], ...]) -> Any:
+    """One client a process: making one takes longer than many queries, and it is safe to share."""
+    variables = dict(environment)
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=variables["AWS_REGION"],
+    )
+    return session.client(
+        "dynamodb",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        verify=variables["AWS_CA_BUNDLE"],
+        config=Config(retries={"max_attempts": 1, "mode": "standard"}, max_pool_connections=64),
+    )
 
 
 def read_json(base: str, path: str) -> Any:

@@ -38,10 +38,10 @@ def server_environment(settings: CloudSettings) -> dict[str, str]:
     temporary = folder / "tmp"
     return {
         **scrubbed(),
-        # Functions run on the pinned Node and Python; the CDK's own ones find the SDK clients that AWS's runtime has.
+        **_without_aws_profile(folder),
+        # The CDK's Node custom resources run on the pinned Node and import the SDK clients that package.json pins.
         "PATH": toolchain.search_path(os.environ.get("PATH", os.defpath)),
         "NODE_PATH": str(toolchain.NODE_MODULES),
-        **_without_aws_profile(folder),
         "AUTH": "true",
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(folder / "tls" / "server.pem"),

@@ -7,7 +7,7 @@ from typing import Any
 from brewhaven.local.emulator import add_attributes, handler_error, new_id, query, succeed, truth
 from brewhaven.local.registry import Created, Properties, correction, resource
 
-_NOT_FILTERED = "kept and answered by the API, but traffic between processes on 127.0.0.1 is not filtered"
+_NOT_FILTERED = "kept and answered by the API; only security groups decide who reaches whom here"
 
 
 class _SecurityGroupRule:

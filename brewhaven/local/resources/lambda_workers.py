@@ -54,6 +54,10 @@ _NODE_SCRIPT_CHANGES = (
     ('error: String(err.message || err), trace: err.stack || ""',
      'error: String(err.message || err), trace: err.stack || "", type: err.name || "Error"'),
     ("error: e.message, trace: e.stack", "error: e.message, trace: e.stack, type: e.name"),
+    # The worker's own calls of a deprecated function would warn in the function's log.
+    ("url.parse(endpoint)", "new url.URL(endpoint)"),
+    ("input = url.parse(input);", "input = url.urlToHttpOptions(new url.URL(input));"),
+    ("input = url.parse(input.toString());", "input = url.urlToHttpOptions(input);"),
 )  # fmt: skip
 
 
@@ -84,6 +88,19 @@ def runtime_library() -> Path:
         if not link.is_symlink():
             link.symlink_to(source)
     return folder
+
+
+def _link_node_sdk(folder: Path) -> None:
+    """Put the SDK above a Node function's code, where ``import`` finds it; NODE_PATH serves only ``require``.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html#nodejs-best-practices
+    """
+    modules = Path(os.environ.get("NODE_PATH", ""))
+    target = folder / "node_modules"
+    target.mkdir(exist_ok=True)
+    for scope in ("@aws-sdk", "@smithy"):
+        if (modules / scope).is_dir() and not (target / scope).exists():
+            (target / scope).symlink_to(modules / scope)
 
 
 class _Processes:
@@ -117,6 +134,8 @@ class _Processes:
             environment.pop("NODE_PATH", None)
             # -I: no PYTHONPATH, no user packages; -S: no site-packages of the tool.
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]
+        else:
+            _link_node_sdk(Path(arguments[-1]).parent)
         return subprocess.Popen(arguments, env=environment, **options)
 
 

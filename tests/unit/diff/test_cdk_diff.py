@@ -182,7 +182,8 @@ def test_nothing_is_missing_for_a_pair_of_lessons(
     assembly: Callable[..., Path], tmp_path: Path, before: str, after: str
 ) -> None:
     stack = "BrewHaven-Phase1-Foundation"
-    shown = check(assembly(lesson=before), assembly(lesson=after), stack, tmp_path)
+    paths = {"aws:cdk:enable-path-metadata": "true"}  # the CDK CLI sets it
+    shown = check(assembly(lesson=before, **paths), assembly(lesson=after, **paths), stack, tmp_path)
     assert shown.resources, "cdk diff was not understood"
 
 
