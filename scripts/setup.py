@@ -24,6 +24,7 @@ INPUTS = (
     "pyproject.toml",
     "requirements.txt",
     "requirements-dev.txt",
+    "storefront/requirements.in",
     "storefront/requirements.txt",
     "requirements.lock",
     "package.json",
