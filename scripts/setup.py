@@ -26,6 +26,7 @@ INPUTS = NODE_INPUTS + (
     "pyproject.toml",
     "requirements.txt",
     "requirements-dev.txt",
+    "storefront/requirements.in",
     "storefront/requirements.txt",
     "requirements.lock",
 )
