@@ -39,6 +39,9 @@ def server_environment(settings: CloudSettings) -> dict[str, str]:
     return {
         **scrubbed(),
         **_without_aws_profile(folder),
+        # The CDK's Node custom resources run on the pinned Node and import the SDK clients that package.json pins.
+        "PATH": toolchain.search_path(os.environ.get("PATH", os.defpath)),
+        "NODE_PATH": str(toolchain.NODE_MODULES),
         "AUTH": "true",
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(folder / "tls" / "server.pem"),

@@ -90,6 +90,19 @@ def runtime_library() -> Path:
     return folder
 
 
+def _link_node_sdk(folder: Path) -> None:
+    """Put the SDK above a Node function's code, where ``import`` finds it; NODE_PATH serves only ``require``.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html#nodejs-best-practices
+    """
+    modules = Path(os.environ.get("NODE_PATH", ""))
+    target = folder / "node_modules"
+    target.mkdir(exist_ok=True)
+    for scope in ("@aws-sdk", "@smithy"):
+        if (modules / scope).is_dir() and not (target / scope).exists():
+            (target / scope).symlink_to(modules / scope)
+
+
 class _Processes:
     """Stands in for ``subprocess`` in the emulator's worker pool and starts workers in a clean environment."""
 
@@ -121,6 +134,8 @@ class _Processes:
             environment.pop("NODE_PATH", None)
             # -I: no PYTHONPATH, no user packages; -S: no site-packages of the tool.
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]
+        else:
+            _link_node_sdk(Path(arguments[-1]).parent)
         return subprocess.Popen(arguments, env=environment, **options)
 
 
