@@ -200,11 +200,12 @@ def uv_requirement():
 
 
 def make_environment(step):
-    """Create .venv with the pinned uv in it. A half-made one, or one whose Python is gone, is made anew."""
+    """Create .venv with the pinned uv in it. A half-made one, or one whose Python is gone or too old, is made anew."""
     import shutil
 
     uv = os.path.join(VENV, "bin", "uv")
-    usable = os.access(uv, os.X_OK) and subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL) == 0
+    new_enough = [PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    usable = os.access(uv, os.X_OK) and subprocess.call(new_enough, stderr=subprocess.DEVNULL) == 0
     with open(os.path.join(ROOT, "requirements.lock")) as file:
         wanted = next(line.split()[0] for line in file if line.startswith("uv=="))
     if usable and subprocess.check_output([uv, "--version"]).decode().split()[1] == wanted.split("==")[1]:
