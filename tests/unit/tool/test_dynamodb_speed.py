@@ -1,0 +1,51 @@
+"""What was made quicker in the local cloud's DynamoDB answers exactly as before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# The emulator is imported in a process of its own: it reads the environment while it is imported.
+COMPARE = """
+from ministack.services import dynamodb
+
+size, number, parse, check = (
+    dynamodb._attribute_value_size, dynamodb._number_size_bytes, dynamodb._tokenize, dynamodb._condition_syntax_error)
+values = [
+    {"S": ""}, {"S": "espresso"}, {"S": "Café ☕"}, {"N": "0"}, {"N": "-12.50"}, {"N": "1e10"}, {"N": 5}, {"BOOL": True},
+    {"NULL": True}, {"B": "aGVsbG8="}, {"B": b"hello"},
+    {"SS": ["a", "é"]}, {"NS": ["1", "-2"]}, {"BS": ["aGVsbG8="]},
+    {"L": []}, {"L": [{"S": "a"}, {"N": "12"}, "stray"]}, {"M": {}},
+    {"M": {"größe": {"L": [{"M": {"a": {"S": "b"}}}]}}},
+    {}, {"S": "a", "N": "1"}, "stray", {"S": 5},
+]
+expressions = [
+    "pk = :a", "#k = :m AND begins_with(sk, :b)", "a BETWEEN :x AND :y", "(a = :b", "a = = :b", "NOT a IN (:b, :c)",
+]
+before = [
+    [size(v) for v in values],
+    [parse(e) for e in expressions],
+    [check(e, "KeyConditionExpression") for e in expressions],
+]
+
+from brewhaven.local.resources import dynamodb_speed
+
+dynamodb_speed.expressions_are_parsed_once()
+dynamodb_speed.sizes_are_counted_quickly()
+assert dynamodb._attribute_value_size is not size and dynamodb._tokenize is not parse
+for _ in range(2):
+    after = [
+        [dynamodb._attribute_value_size(v) for v in values],
+        [dynamodb._tokenize(e) for e in expressions],
+        [dynamodb._condition_syntax_error(e, "KeyConditionExpression") for e in expressions],
+    ]
+    assert after == before, (before, after)
+    for tokens in after[1]:
+        tokens.clear()  # a caller may do what it likes with its own list
+print("same")
+"""
+
+
+def test_sizes_and_conditions_are_what_they_were() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPARE], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "same", done.stderr
