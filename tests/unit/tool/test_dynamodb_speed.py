@@ -12,7 +12,8 @@ from ministack.services import dynamodb
 size, number, parse, check = (
     dynamodb._attribute_value_size, dynamodb._number_size_bytes, dynamodb._tokenize, dynamodb._condition_syntax_error)
 values = [
-    {"S": ""}, {"S": "espresso"}, {"S": "Café ☕"}, {"N": "0"}, {"N": "-12.50"}, {"N": "1e10"}, {"N": 5}, {"BOOL": True},
+    {"S": ""}, {"S": "espresso"}, {"S": "Café ☕"}, {"N": "0"}, {"N": "-12.50"}, {"N": "1e10"}, {"N": 5},
+    {"BOOL": True},
     {"NULL": True}, {"B": "aGVsbG8="}, {"B": b"hello"},
     {"SS": ["a", "é"]}, {"NS": ["1", "-2"]}, {"BS": ["aGVsbG8="]},
     {"L": []}, {"L": [{"S": "a"}, {"N": "12"}, "stray"]}, {"M": {}},
