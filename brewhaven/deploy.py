@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import ssl
 import time
@@ -17,6 +16,7 @@ from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 from brewhaven.unchanged import Deployments, fingerprint
+from stacks.settings import opens_to_everybody
 
 IMAGE_BUILDERS = ("docker", "finch", "podman")
 FIRST_LESSON_WITH_AN_IMAGE = (1, 6)
@@ -173,14 +173,14 @@ def _addresses(cloud: Target, request: Request) -> dict[str, str]:
     if cidr is None:
         return {} if cloud.is_local else {"allowed_cidr": target.own_address()}
     try:
-        network = ipaddress.IPv4Network(cidr, strict=False)
+        everybody = opens_to_everybody(cidr)
     except ValueError as error:
         raise UsageError(
             f"{cidr!r} is not a range of IPv4 addresses ({error}).", "Write it like 203.0.113.7/32."
         ) from error
-    if network.prefixlen == 0 and not cloud.is_local and not request.allow_everyone:
+    if everybody and not cloud.is_local and not request.allow_everyone:
         raise UsageError(
-            "0.0.0.0/0 would open the shop, over plain HTTP, to the whole internet.",
+            f"{cidr} would open the shop, over plain HTTP, to the whole internet.",
             "Leave --allowed-cidr out to admit only your own address, or add --allow-the-whole-internet.",
         )
     return {"allowed_cidr": cidr}
