@@ -66,3 +66,11 @@ def test_a_killed_process_is_back(service: Service) -> None:
     stopped = service.tasks("STOPPED")
     assert stopped[0]["stoppedReason"] == "Essential container exited"
     assert stopped[0]["containers"][0]["exitCode"] == 137
+
+
+def test_exec_is_refused_and_not_pretended(service: Service) -> None:
+    ecs = service.cloud.client("ecs")
+    with pytest.raises(ecs.exceptions.TargetNotConnectedException, match="not part of the local cloud"):
+        ecs.execute_command(
+            cluster=service.name, task=service.tasks()[0]["taskArn"], command="/bin/sh", interactive=True
+        )

@@ -73,6 +73,19 @@ def test_nothing_is_left_after_the_server_was_killed(own: Cloud, service: Servic
     until(lambda: service.get()["said"] == "good morning")
 
 
+def test_what_server_and_watchdog_left_is_ended_at_the_next_start(own: Cloud, service: Service) -> None:
+    pid = lifecycle.running_pid(own.settings)
+    children = subprocess.run(["pgrep", "-P", str(pid), "-f", "watchdog"], capture_output=True, text=True, check=True)
+    [watchdog] = children.stdout.split()
+    for number in (watchdog, pid):
+        os.kill(int(str(number)), signal.SIGKILL)
+    orphans = [line.split()[0] for line in living(own).splitlines()]
+    assert len(orphans) == 2
+    lifecycle.up(own.settings)
+    assert not any(line.split()[0] in orphans for line in living(own).splitlines())
+    until(lambda: service.get()["said"] == "good morning")
+
+
 def test_a_deployment_goes_on_after_a_restart(own: Cloud, service: Service) -> None:
     service.desired = 1
     assert service.deploy() == "UPDATE_COMPLETE", service.failures()

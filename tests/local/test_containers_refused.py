@@ -168,6 +168,22 @@ def test_a_request_that_is_being_answered_outlives_its_task(service: Service) ->
     assert answers == [{"slowly": "answered"}]
 
 
+def test_tasks_are_replaced_when_the_services_network_changes(service: Service) -> None:
+    assert service.deploy() == "CREATE_COMPLETE"
+    before = service.get()["pid"]
+    service.service = {
+        "NetworkConfiguration": {
+            "AwsvpcConfiguration": {
+                "Subnets": [{"Ref": "SubnetB"}],
+                "SecurityGroups": [{"Ref": "TaskGroup"}],
+            }
+        }
+    }
+    assert service.deploy() == "UPDATE_COMPLETE", service.failures()
+    assert service.get()["pid"] != before
+    assert service.get("/environment")["BREWHAVEN_NETWORK_ADDRESS"].startswith("10.7.1.")
+
+
 ONE_FAILURE = {
     "DeploymentCircuitBreaker": {
         "Enable": True, "Rollback": True, "ThresholdConfiguration": {"Type": "COUNT", "Value": 1},

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from brewhaven.local.emulator import wrap_action
 from brewhaven.local.engines import service_monitor, tasks
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
@@ -36,8 +37,7 @@ def tasks_are_processes() -> None:
 
         return run_task
 
-    replace(ecs, "_run_task", with_network)
-    ecs._ACTION_MAP["RunTask"] = ecs._run_task
+    wrap_action(ecs, "_ACTION_MAP", "RunTask", with_network)
 
     def with_start(original: Any) -> Any:
         def start(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
@@ -155,6 +155,28 @@ def what_a_task_held_is_taken_back() -> None:
         return cleanup
 
     replace(ecs, "_cleanup_task_resources", build)
+
+
+@correction
+def exec_is_refused() -> None:
+    """ECS Exec opens a session through Session Manager, which is not here; the emulator answers one that leads nowhere.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+    """
+    from ministack.services import ecs
+
+    def build(_original: Any) -> Any:
+        def execute(_data: dict[str, Any]) -> Any:
+            return ecs.error_response_json(
+                "TargetNotConnectedException",
+                "The execute command failed because ECS Exec is not part of the local cloud. Containers are processes "
+                "of this machine: `brewhaven local status` lists them, CloudWatch Logs has what they write.",
+                400,
+            )
+
+        return execute
+
+    wrap_action(ecs, "_ACTION_MAP", "ExecuteCommand", build)
 
 
 @correction

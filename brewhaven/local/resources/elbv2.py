@@ -11,7 +11,8 @@ from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
-from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
+from brewhaven.local.emulator import wrap_action, wrap_handler
+from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, name
 from brewhaven.local.engines.http_proxy import Pool, TargetError
 from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.network import NETWORK, UnreachableError
@@ -28,13 +29,6 @@ def a_load_balancer_has_an_address() -> None:
     It is chosen once and kept with the load balancer, over updates and restarts.
     """
     from ministack.services import alb
-    from ministack.services.cloudformation import provisioners
-
-    def named(balancer: dict[str, Any]) -> str:
-        port = balancer["_first_door"] = choose_port()
-        balancer["_doors"] = {}
-        balancer["DNSName"] = name_of(port)
-        return str(balancer["DNSName"])
 
     def through_api(original: Any) -> Any:
         def create(params: dict[str, Any]) -> Any:
@@ -43,7 +37,7 @@ def a_load_balancer_has_an_address() -> None:
             for arn in set(alb._lbs) - before:
                 old = alb._lbs[arn]["DNSName"]
                 body = (body.encode() if isinstance(body, str) else body).replace(
-                    old.encode(), named(alb._lbs[arn]).encode()
+                    old.encode(), name(alb._lbs[arn]).encode()
                 )
             return status, headers, body
 
@@ -52,23 +46,18 @@ def a_load_balancer_has_an_address() -> None:
     def through_stack(original: Any) -> Any:
         def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
             arn, attributes = original(logical_id, properties, stack_name)
-            return arn, {**attributes, "DNSName": named(alb._lbs[arn])}
+            return arn, {**attributes, "DNSName": name(alb._lbs[arn])}
 
         return create
 
-    replace(alb, "_create_lb", through_api)
-    alb._ACTION_MAP["CreateLoadBalancer"] = alb._create_lb
-    replace(provisioners, "_elbv2_load_balancer_create", through_stack)
-    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"] = (
-        provisioners._elbv2_load_balancer_create
-    )
+    wrap_action(alb, "_ACTION_MAP", "CreateLoadBalancer", through_api)
+    wrap_handler("AWS::ElasticLoadBalancingV2::LoadBalancer", "create", through_stack)
 
 
 @correction
 def a_deleted_load_balancer_leaves_no_interface() -> None:
     """Its network interfaces go with it, so that its security group and subnets can be deleted."""
     from ministack.services import alb
-    from ministack.services.cloudformation import provisioners
 
     def release(balancer: dict[str, Any] | None) -> None:
         interface = NETWORK.at((balancer or {}).get("_ip", ""))
@@ -92,12 +81,8 @@ def a_deleted_load_balancer_leaves_no_interface() -> None:
 
         return delete
 
-    replace(alb, "_delete_lb", through_api)
-    alb._ACTION_MAP["DeleteLoadBalancer"] = alb._delete_lb
-    replace(provisioners, "_elbv2_load_balancer_delete", through_stack)
-    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["delete"] = (
-        provisioners._elbv2_load_balancer_delete
-    )
+    wrap_action(alb, "_ACTION_MAP", "DeleteLoadBalancer", through_api)
+    wrap_handler("AWS::ElasticLoadBalancingV2::LoadBalancer", "delete", through_stack)
 
 
 @correction
@@ -129,8 +114,7 @@ def target_health_is_measured() -> None:
 
         return describe
 
-    replace(alb, "_describe_target_health", build)
-    alb._ACTION_MAP["DescribeTargetHealth"] = alb._describe_target_health
+    wrap_action(alb, "_ACTION_MAP", "DescribeTargetHealth", build)
 
 
 @correction
