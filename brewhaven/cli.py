@@ -12,6 +12,7 @@ import typer
 
 from brewhaven import console
 from brewhaven.course import commands as course_commands
+from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
@@ -28,12 +29,13 @@ app = typer.Typer(
 )
 local_app = typer.Typer(no_args_is_help=True, help="The local cloud: start, stop, look, empty.")
 app.add_typer(local_app, name="local")
-app.command()(course_commands.start)
-app.command()(course_commands.lesson)
+app.command(epilog="Example: [bold]brewhaven start 1.3[/bold]")(course_commands.start)
+app.command(epilog="Example: [bold]brewhaven lesson 1.3[/bold]")(course_commands.lesson)
 app.add_typer(course_commands.lab, name="lab")
-app.command()(course_commands.verify)
-app.command()(course_commands.quiz)
-app.command()(course_commands.doctor)
+app.command(epilog="Example: [bold]brewhaven verify 1.3 --json[/bold]")(course_commands.verify)
+app.command(epilog="Example: [bold]brewhaven quiz 1.3[/bold]")(course_commands.quiz)
+app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
+app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Student = Annotated[

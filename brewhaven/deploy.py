@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import shutil
 import ssl
 import time
@@ -18,8 +16,8 @@ from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 from brewhaven.unchanged import Deployments, fingerprint
+from stacks.settings import opens_to_everybody
 
-IMAGE_ASSETS = "container image asset"
 IMAGE_BUILDERS = ("docker", "finch", "podman")
 FIRST_LESSON_WITH_AN_IMAGE = (1, 6)
 READY_SECONDS = {"local": 90, "aws": 300}
@@ -133,7 +131,7 @@ def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed
                 on_note=step.note,
             )  # fmt: skip
             changed = sum("(no changes)" in line for line in lines) < len(request.stack_ids)
-        outputs, services = _take_stock(settings, cloud, request, assembly)
+        outputs, services = _take_stock(settings, cloud, request)
         before.remember(wanted)
         step.result("" if changed else "nothing has changed")
     deployed = Deployed(outputs, services, changed, time.monotonic() - started)
@@ -151,9 +149,7 @@ def _deploy_environment(cloud: Target) -> dict[str, str]:
     return {**cloud.environment, "CDK_VALIDATION": "false"} if cloud.is_local else dict(cloud.environment)
 
 
-def _take_stock(
-    settings: CloudSettings, cloud: Target, request: Request, assembly: Path
-) -> tuple[dict[str, str], dict[str, int]]:
+def _take_stock(settings: CloudSettings, cloud: Target, request: Request) -> tuple[dict[str, str], dict[str, int]]:
     """Outputs and counts of what was deployed; all of it goes into the record for `destroy`."""
     record = stacks.Record.of(settings, cloud)
     outputs: dict[str, str] = {}
@@ -164,15 +160,7 @@ def _take_stock(
             continue
         outputs.update(state.outputs)
         summaries += record.add_deployed(cloud, stack_id)
-        record.add(stack_id, [(IMAGE_ASSETS, tag) for tag in _image_tags(assembly, stack_id)])
     return outputs, stacks.count_by_service(summaries)
-
-
-def _image_tags(assembly: Path, stack_id: str) -> list[str]:
-    manifest = assembly / f"{stack_id}.assets.json"
-    if not manifest.exists():
-        return []
-    return list(json.loads(manifest.read_text()).get("dockerImages", {}))
 
 
 def _addresses(cloud: Target, request: Request) -> dict[str, str]:
@@ -185,14 +173,14 @@ def _addresses(cloud: Target, request: Request) -> dict[str, str]:
     if cidr is None:
         return {} if cloud.is_local else {"allowed_cidr": target.own_address()}
     try:
-        network = ipaddress.IPv4Network(cidr, strict=False)
+        everybody = opens_to_everybody(cidr)
     except ValueError as error:
         raise UsageError(
             f"{cidr!r} is not a range of IPv4 addresses ({error}).", "Write it like 203.0.113.7/32."
         ) from error
-    if network.prefixlen == 0 and not cloud.is_local and not request.allow_everyone:
+    if everybody and not cloud.is_local and not request.allow_everyone:
         raise UsageError(
-            "0.0.0.0/0 would open the shop, over plain HTTP, to the whole internet.",
+            f"{cidr} would open the shop, over plain HTTP, to the whole internet.",
             "Leave --allowed-cidr out to admit only your own address, or add --allow-the-whole-internet.",
         )
     return {"allowed_cidr": cidr}

@@ -15,7 +15,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewhaven import console, course, inventory, stacks
-from brewhaven.deploy import IMAGE_ASSETS
 from brewhaven.errors import BrewHavenError
 from brewhaven.inventory import Findings, Item, Ownership
 from brewhaven.local.settings import CloudSettings
@@ -94,7 +93,7 @@ def destroy(settings: CloudSettings, cloud: Target, what: Plan) -> Findings:
     ownership = _ownership(cloud, record, what)
     with console.step("Looking for what is left") as step:
         findings = inventory.of_target(cloud, ownership)
-        swept = _sweep(cloud, findings, set(record.ids_of_type(what.scope, IMAGE_ASSETS)))
+        swept = _sweep(cloud, findings, set(record.ids_of_type(what.scope, stacks.IMAGE_ASSETS)))
         if swept:
             findings = inventory.of_target(cloud, ownership)
         seen = f"{len(inventory.LOOKS) - len(findings.absent) - len(findings.unseen)} kinds of things"

@@ -274,6 +274,7 @@ LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     "secret": _secrets,
     "parameter": _listed("ssm", "describe_parameters", "Parameters", "Name"),
     "Lambda function": _listed("lambda", "list_functions", "Functions", "FunctionName"),
+    "Lambda layer": _listed("lambda", "list_layers", "Layers", "LayerName"),
     "ECS cluster": _clusters,
     "ECS service": _services,
     "ECS task definition": _task_definitions,

@@ -89,8 +89,8 @@ def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = Fal
         deleted = f"Deleted {', '.join(plan.stacks)}. " if plan.stacks else "There was no stack to delete. "
         say(f"[bold green]Nothing of the course is left.[/bold green] {escape(deleted)}")
         say(
-            f"[dim]Kept: {stacks.BOOTSTRAP_STACK}, the CDK's own stack with its bucket, "
-            "which every CDK app of the account uses.[/dim]"
+            f"[dim]Kept: {stacks.BOOTSTRAP_STACK}, the CDK's own stack with its bucket and "
+            "its image repository, which every CDK app of the account uses.[/dim]"
         )
         if not cloud.is_local:
             say(

@@ -20,6 +20,7 @@ from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
 BOOTSTRAP_STACK = "CDKToolkit"
+IMAGE_ASSETS = "container image asset"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 # The version of the template that the pinned command line brings is newer; this is what its deployments ask for.
 OLDEST_BOOTSTRAP = 30
@@ -83,6 +84,13 @@ def resources(target: Target, name: str) -> list[dict[str, Any]]:
     return [summary for page in pages for summary in page["StackResourceSummaries"]]
 
 
+def image_tags(target: Target, name: str) -> list[str]:
+    """Tags of the images that a stack's template takes from the CDK's own repository."""
+    template = target.client("cloudformation").get_template(StackName=name)["TemplateBody"]
+    text = template if isinstance(template, str) else json.dumps(template)
+    return sorted(set(re.findall(r"container-assets-[^\"]*?:([0-9a-f]{64})", text)))
+
+
 def count_by_service(summaries: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Number of resources of each AWS service, the most first; what only the CDK itself needs is left out."""
     services = Counter(
@@ -133,9 +141,10 @@ class Record:
         self._save()
 
     def add_deployed(self, target: Target, stack: str) -> list[dict[str, Any]]:
-        """Remember all that a stack holds now, and return it."""
+        """Remember all that a stack holds now, and the images it runs; return its resources."""
         summaries = resources(target, stack)
-        pairs = ((summary["ResourceType"], summary.get("PhysicalResourceId", "")) for summary in summaries)
+        pairs = [(summary["ResourceType"], summary.get("PhysicalResourceId", "")) for summary in summaries]
+        pairs += [(IMAGE_ASSETS, tag) for tag in image_tags(target, stack)]
         self.add(stack, [(kind, physical_id) for kind, physical_id in pairs if physical_id])
         return summaries
 

@@ -11,10 +11,9 @@ from brew_constructs.storefront import Storefront
 from brew_constructs.storefront_instance import StorefrontInstance
 from stacks.lessons import lesson
 from stacks.phase_stack import PhaseStack
-from stacks.settings import EVERYBODY
 
 OPEN_TO_EVERYBODY = (
-    "allowed_cidr=0.0.0.0/0 opens the shop to the whole internet, over plain HTTP: passwords can be read on the way. "
+    "this allowed_cidr opens the shop to the whole internet, over plain HTTP: passwords can be read on the way. "
     "Give your own address instead, for example -c allowed_cidr=203.0.113.7/32."
 )
 
@@ -50,7 +49,7 @@ class Phase1Foundation(PhaseStack):
 
     @lesson("1.5", "The shop on EC2")
     def shop_on_ec2(self) -> None:
-        if self.settings.allowed_cidr == EVERYBODY:
+        if self.settings.is_open_to_everybody:
             cdk.Annotations.of(self).add_warning_v2("brew-haven:OpenToEverybody", OPEN_TO_EVERYBODY)
         self.network = ShopNetwork(self, "ShopNetwork")
         self.runtime = ShopRuntime(

@@ -13,7 +13,8 @@ CatalogCapacity = Literal["on-demand", "provisioned"]
 StorefrontVariant = Literal["both", "ec2"]
 
 NOBODY_ELSE = "127.0.0.1/32"
-EVERYBODY = "0.0.0.0/0"
+WIDEST_RANGE_OF_ONE_OWNER = 8
+"""Networks shorter than /8 were never given to one owner: whoever admits one admits the internet."""
 MOST_TASKS = 4
 _STUDENT = re.compile(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -57,6 +58,11 @@ class Settings:
     def prefix(self) -> str:
         """`s01-` for student s01, nothing without a student."""
         return f"{self.student}-" if self.student else ""
+
+    @property
+    def is_open_to_everybody(self) -> bool:
+        """Whether the shop admits so many addresses that it may as well admit all."""
+        return opens_to_everybody(self.allowed_cidr)
 
     @property
     def parameter_root(self) -> str:
@@ -118,6 +124,11 @@ class Settings:
             storefront=storefront,  # type: ignore[arg-type]  # one_of has checked it
             storefront_tasks=int(tasks),
         )
+
+
+def opens_to_everybody(cidr: str) -> bool:
+    """Whether an IPv4 range, such as `0.0.0.0/0` or `0.0.0.0/1`, is as good as the whole internet."""
+    return ipaddress.IPv4Network(cidr, strict=False).prefixlen < WIDEST_RANGE_OF_ONE_OWNER
 
 
 def _place_problems(account: str, region: str) -> list[str]:

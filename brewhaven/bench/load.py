@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -61,7 +62,7 @@ class Measured:
         return asdict(self)
 
 
-class _Http:
+class Http:
     """A connection that is kept, to one address."""
 
     def __init__(self, base: str) -> None:
@@ -91,7 +92,7 @@ class Get:
     path: str
 
     def client(self) -> Client:
-        connection, path = _Http(self.base), self.path
+        connection, path = Http(self.base), self.path
 
         class Reader:
             def step(self) -> None:
@@ -110,7 +111,7 @@ class Order:
     size: str
 
     def client(self) -> Client:
-        connection, lines = _Http(self.base), [{"product_id": self.product_id, "size": self.size}]
+        connection, lines = Http(self.base), [{"product_id": self.product_id, "size": self.size}]
         status, headers, body = connection.ask("GET", "/api/session")
         _expect(status, 200)
         cookie = (headers["Set-Cookie"] or "").split(";")[0]
@@ -137,17 +138,7 @@ class Query:
     value: str
 
     def client(self) -> Client:
-        session = boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_REGION"],
-        )
-        dynamodb = session.client(
-            "dynamodb",
-            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            verify=self.environment["AWS_CA_BUNDLE"],
-            config=Config(retries={"max_attempts": 1, "mode": "standard"}),
-        )
+        dynamodb = _dynamodb(tuple(sorted(self.environment.items())))
         arguments: dict[str, Any] = {
             "TableName": self.table,
             "IndexName": self.index,
@@ -164,9 +155,26 @@ class Query:
         return Querier()
 
 
+@cache
+def _dynamodb(environment: tuple[tuple[str, str], ...]) -> Any:
+    """One client a process: making one takes longer than many queries, and it is safe to share."""
+    variables = dict(environment)
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=variables["AWS_REGION"],
+    )
+    return session.client(
+        "dynamodb",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        verify=variables["AWS_CA_BUNDLE"],
+        config=Config(retries={"max_attempts": 1, "mode": "standard"}, max_pool_connections=64),
+    )
+
+
 def read_json(base: str, path: str) -> Any:
     """One answer, outside of any measurement."""
-    status, _, body = _Http(base).ask("GET", path)
+    status, _, body = Http(base).ask("GET", path)
     _expect(status, 200)
     return json.loads(body)
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from brewhaven.diff.model import CodeLine, Deployment, Frame, Resource
+from brewhaven.diff.model import CodeLine, Deployment, Fact, Frame, GrantCall, Resource
 
 AROUND = 4
+ENOUGH_TO_POINT = 3
+"""A call must name who gets a permission, and beside that its object or its actions."""
 _ROOMS = ("stacks", "constructs")
 
 
@@ -45,6 +48,17 @@ class CodeFinder:
         line = self._in_lessons(after) or self._in_difference(before, after)
         made = self.made(after, newer=True)
         return (line, *(other for other in made if other != line)) if line else made
+
+    def granted(self, fact: Fact, *, newer: bool) -> tuple[CodeLine, ...]:
+        """Where a permission is granted or a port opened; empty when that was not noted or cannot be told."""
+        side = self._after if newer else self._before
+        scored = [(_fits(call, fact, side), call) for call in side.grants]
+        best, call = max(scored, key=lambda pair: pair[0], default=(0, None))
+        if call is None or best < ENOUGH_TO_POINT:
+            return ()
+        frames = [call.frames[0], *(frame for frame in call.frames[1:] if frame.file.startswith("stacks/"))][:2]
+        lines = (code_line(side.code, frame.file, frame.line, exact=True) for frame in frames)
+        return tuple(dict.fromkeys(line for line in lines if line))
 
     def _in_lessons(self, resource: Resource) -> CodeLine | None:
         """The line of a lesson between the two sides that touches the resource's component."""
@@ -82,6 +96,29 @@ def code_line(code: dict[str, str], file: str, line: int, *, exact: bool) -> Cod
     first, last = max(1, line - AROUND), min(len(lines), line + AROUND)
     excerpt = tuple((number, lines[number - 1]) for number in range(first, last + 1))
     return CodeLine(file=file, line=line, text=lines[line - 1].strip(), exact=exact, excerpt=excerpt)
+
+
+def _fits(call: GrantCall, fact: Fact, side: Deployment) -> int:
+    """How well a call explains a fact: it must name who gets the permission, and should name its object or actions."""
+    subject = side.get(fact.key[1]) if isinstance(fact.key[1], tuple) else None
+    if subject is None or not any(_related(place, subject.path) for place in (*call.given, *call.on)):
+        return 0
+    elsewhere = [word.rpartition("}")[2] for word in call.words if "${Token[" in word or word.startswith("arn:")]
+    actions = [word.replace("*", "") for word in call.words if re.fullmatch(r"[a-z0-9-]+:[A-Za-z*]+", word)]
+    for words in (elsewhere, actions):
+        if words and not any(word in fact.detail for word in words):
+            return 0  # it is about something else
+    others = [found for key in fact.about if (found := side.get(key)) and not _related(subject.path, found.path)]
+    named = any(_related(place, other.path) for place in call.on for other in others)
+    ports = sum(word.isdecimal() and f" {word} " in fact.detail for word in call.words)
+    away = [place for place in call.on if not _related(place, subject.path)]
+    at_home = any(place.partition("/")[0] == subject.component for place in away)
+    return 2 + 2 * named + 2 * bool(actions) + ports + at_home
+
+
+def _related(place: str, path: str) -> bool:
+    """Whether a construct is a resource or holds it: the function `Menu` and its role `Menu/ServiceRole`."""
+    return bool(place) and (path == place or path.startswith(place + "/"))
 
 
 def _stack_frame(resource: Resource) -> Iterator[Frame]:
@@ -128,11 +165,23 @@ def _mentions(tree: ast.Module, holders: set[str], low: tuple[int, int], high: t
 
 
 def _lesson_ids(function: ast.FunctionDef) -> Iterator[str]:
+    return (id_ for id_, _ in _lessons(function))
+
+
+def _lessons(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """Id and title of `@lesson("1.3", "Assets")`."""
     for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
-            value = decorator.args[0].value
-            if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
-                yield value
+        if isinstance(decorator, ast.Call):
+            words = [argument.value for argument in decorator.args if isinstance(argument, ast.Constant)]
+            if words and isinstance(words[0], str) and words[0].replace(".", "", 1).isdecimal():
+                yield words[0], str(words[1]) if len(words) > 1 else ""
+
+
+def lesson_title(code: dict[str, str], lesson: str) -> str:
+    """The title of a lesson, from the stack that the sources hold; empty when they do not name it."""
+    functions = (node for words in code.values() for node in ast.walk(_parse(words)))
+    found = (pair for node in functions if isinstance(node, ast.FunctionDef) for pair in _lessons(node))
+    return next((title for id_, title in found if id_ == lesson), "")
 
 
 def _holder_of(function: ast.expr) -> str | None:

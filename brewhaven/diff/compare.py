@@ -152,7 +152,8 @@ def _facts_with_code(
     """A fact's code is that of the first resource it is about that changed, else of the first that has any."""
     changed: dict[Key, tuple[CodeLine, ...]] = {change.resource.key: change.code for change in changes if change.code}
     for fact in facts:
-        code = next((changed[key] for key in fact.fact.about if key in changed), ())
+        code = finder.granted(fact.fact, newer=fact.after is not None) if fact.topic in {"access", "network"} else ()
+        code = code or next((changed[key] for key in fact.fact.about if key in changed), ())
         if not code:
             side = after if fact.after else aligned
             resources = (side.get(key) for key in fact.fact.about)

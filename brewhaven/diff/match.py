@@ -19,6 +19,10 @@ from brewhaven.diff.values import canonical, rename
 
 ENOUGH_ALIKE = 0.62
 """Of properties, for two resources whose paths end alike: names of their own (a tag, a family) may differ."""
+ENOUGH_TO_TELL = 3
+"""Equal properties say that two resources are the same if there are as many; two queues without any are just queues."""
+_PLUMBING = ("AWS::IAM::", "AWS::Logs::", "AWS::Lambda::Permission", "AWS::Lambda::Version")
+"""What looks the same in every construct: it was only renamed if what it serves was."""
 _UNIQUE = re.compile(r"[A-Za-z0-9]*[A-F0-9]{8}")
 
 
@@ -62,7 +66,26 @@ def renames(before: Stack, after: Stack) -> dict[str, str]:
         if old not in found and name not in taken:
             found[old] = name
             taken.add(name)
-    return _consistent(found, gone, new)
+    return _consistent(_with_what_they_serve(found, gone, new), gone, new)
+
+
+def _with_what_they_serve(
+    found: dict[str, str], gone: Mapping[str, Resource], new: Mapping[str, Resource]
+) -> dict[str, str]:
+    """Drop roles and logs whose component lost its own resources to no component of the new side."""
+    main = {item.component for item in gone.values() if not item.type.startswith(_PLUMBING)}
+    moved = {
+        (gone[old].component, new[name].component)
+        for old, name in found.items()
+        if not gone[old].type.startswith(_PLUMBING)
+    }
+    return {
+        old: name
+        for old, name in found.items()
+        if not gone[old].type.startswith(_PLUMBING)
+        or gone[old].component not in main
+        or (gone[old].component, new[name].component) in moved
+    }
 
 
 def _same(resource: Resource, other: Stack) -> bool:
@@ -77,8 +100,10 @@ def _candidates(gone: Iterable[Resource], new: Iterable[Resource]) -> Iterable[t
     for old in gone:
         for resource in by_type.get(old.type, []):
             paths = _path_likeness(old.path, resource.path)
-            properties = _likeness(_blurred(old), _blurred(resource))
-            if properties == 1.0 or (properties >= ENOUGH_ALIKE and paths >= 0.5):
+            leaves = _blurred(old)
+            properties = _likeness(leaves, _blurred(resource))
+            telling = len(leaves) >= ENOUGH_TO_TELL or paths >= ENOUGH_ALIKE
+            if (properties == 1.0 and telling) or (properties >= ENOUGH_ALIKE and paths >= 0.5):
                 yield properties + paths, paths, old.logical_id, resource.logical_id
 
 

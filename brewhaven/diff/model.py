@@ -69,12 +69,32 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class GrantCall:
+    """A call in the app's code that grants a permission or opens a port.
+
+    Attributes:
+        method: As the CDK calls it: `grantRead`, `addIngressRule`.
+        on: Construct paths below the stack of what it was called on.
+        given: Construct paths of its arguments: the grantee.
+        words: Its other arguments: actions, a port.
+        frames: Where it stands, innermost first.
+    """
+
+    method: str
+    on: tuple[str, ...]
+    given: tuple[str, ...]
+    words: tuple[str, ...]
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One side of a comparison.
 
     Attributes:
         label: What a person calls it: `lesson 1.2`, `revision HEAD~3`, `an empty account`.
         code: The text of the files that its traces name, by path from the root of the app.
+        grants: The calls that grant, when the app was run by us.
         lesson: The id of the last lesson it holds when it is a state of the course, otherwise None.
     """
 
@@ -82,6 +102,7 @@ class Deployment:
     stacks: dict[str, Stack]
     code: dict[str, str] = field(default_factory=dict)
     lesson: str | None = None
+    grants: tuple[GrantCall, ...] = ()
 
     def __iter__(self) -> Iterator[Resource]:
         for stack in self.stacks.values():

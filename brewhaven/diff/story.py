@@ -106,7 +106,7 @@ class Story:
 
     @property
     def title(self) -> str:
-        return f"From {self.before} to {self.after}"
+        return f"{self.before} -> {self.after}"
 
 
 def tell(comparison: Comparison) -> Story:

@@ -27,6 +27,8 @@ def _without_aws_profile(folder: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(folder / "no-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
+        # A few APIs (Cloud Map, Step Functions) put a prefix before the host's name, which an IP address has not.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
 
@@ -36,9 +38,6 @@ def server_environment(settings: CloudSettings) -> dict[str, str]:
     temporary = folder / "tmp"
     return {
         **scrubbed(),
-        # Functions run on the pinned Node and Python; the CDK's own ones find the SDK clients that AWS's runtime has.
-        "PATH": toolchain.search_path(os.environ.get("PATH", os.defpath)),
-        "NODE_PATH": str(toolchain.NODE_MODULES),
         **_without_aws_profile(folder),
         # The CDK's Node custom resources run on the pinned Node and import the SDK clients that package.json pins.
         "PATH": toolchain.search_path(os.environ.get("PATH", os.defpath)),
@@ -95,7 +94,7 @@ def client_environment(settings: CloudSettings, key: OperatorKey) -> dict[str, s
         "CDK_DEFAULT_REGION": settings.region,
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "AWS_PAGER": "",
-        # The CDK CLI publishes image assets with this program (docs/decisions/local-containers.md).
+        # The CDK CLI publishes image assets with this program (docs/decisions/0009-local-containers.md).
         "CDK_DOCKER": str(Path(sys.executable).parent / "brewhaven-image-builder"),
         "BREWHAVEN_HOME": str(settings.home),
         "BREWHAVEN_PORT": str(settings.port),

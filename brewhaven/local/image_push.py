@@ -11,6 +11,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 
 from brewhaven.errors import BrewHavenError
 from brewhaven.local.engines.image_layout import MANIFEST_TYPE, Image, digest_of
@@ -43,7 +44,8 @@ def push(image: Image, registry: str, repository: str, tag: str, credentials: tu
         )
     session = _Session(endpoint, registry, credentials)
     for digest, data in image.blobs.items():
-        if session.call("HEAD", f"/v2/{repository}/blobs/{digest}", missing_is_fine=True) == 404:
+        # Whoever may not ask whether it is there is told so when uploading: the answer to HEAD has no words.
+        if session.call("HEAD", f"/v2/{repository}/blobs/{digest}", fine=(403, 404)) != HTTPStatus.OK:
             session.call("POST", f"/v2/{repository}/blobs/uploads/?digest={digest}", data)
     session.call("PUT", f"/v2/{repository}/manifests/{tag}", image.manifest, MANIFEST_TYPE)
     return digest_of(image.manifest)
@@ -62,7 +64,7 @@ class _Session:
         path: str,
         body: bytes | None = None,
         content_type: str = "application/octet-stream",
-        missing_is_fine: bool = False,
+        fine: tuple[int, ...] = (),
     ) -> int:
         request = urllib.request.Request(  # noqa: S310  (the endpoint is the local cloud's)
             self._endpoint + path,
@@ -75,8 +77,8 @@ class _Session:
             with urllib.request.urlopen(request, context=self._tls, timeout=PUSH_SECONDS) as answer:  # noqa: S310
                 return int(answer.status)
         except urllib.error.HTTPError as error:
-            if error.code == 404 and missing_is_fine:
-                return 404
+            if error.code in fine:
+                return error.code
             raise PushError(f"{self._registry} refused the image: {_words(error)}") from None
         except OSError as error:
             raise PushError(

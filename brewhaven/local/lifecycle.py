@@ -40,7 +40,7 @@ def running_pid(settings: CloudSettings) -> int | None:
 
 def _is_ours(pid: int) -> bool:
     """Whether the process is a local cloud and not another program that got the id of one that died."""
-    listing = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    listing = subprocess.run(["ps", "-wwo", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "brewhaven.local.server" in listing.stdout
 
 

@@ -19,6 +19,7 @@ from hypercorn.config import Config
 from brewhaven.local import operator, tls
 from brewhaven.local.checkpoints import Checkpoints
 from brewhaven.local.doors import DOORS, as_secure_transport
+from brewhaven.local.guard import without_administration
 from brewhaven.local.registry import REGISTRY, load_extensions, replace
 from brewhaven.local.settings import HOST, CloudSettings
 
@@ -69,7 +70,7 @@ def _prepare(settings: CloudSettings) -> Any:
 
 async def _run(settings: CloudSettings) -> None:
     checkpoints = Checkpoints()
-    application = checkpoints.watch(_prepare(settings))
+    application = checkpoints.watch(without_administration(_prepare(settings)))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,7 +3,7 @@
 import boto3
 from botocore.config import Config
 
-from shop.adapters import keys
+from shop.adapters import keys, quick_parser
 from shop.adapters.catalog import DynamoCatalog
 from shop.adapters.limits import DynamoLimiter
 from shop.adapters.orders import DynamoOrders
@@ -32,7 +32,8 @@ def build(settings: Settings) -> Services:
         user_agent_extra="brew-haven-shop",
     )
     aws = boto3.Session(region_name=settings.region)
-    table = Table(aws.client("dynamodb", config=config), settings.catalog_table)
+    quick = boto3.Session(botocore_session=quick_parser.session(), region_name=settings.region)
+    table = Table(quick.client("dynamodb", config=config), settings.catalog_table)
     secrets = SecretKeys(aws.client("secretsmanager", config=config), settings.session_secret_arn)
     order_books = {"dynamodb": DynamoOrders(table, settings.zone)}
     session_stores = {"dynamodb": DynamoSessions(table)}

@@ -1,7 +1,7 @@
 """The shop in a real browser: which shop, which Chromium, and who works there.
 
-The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [email, password]); else the local cloud's
-when a fixture `shop` offers it; else one beside the emulator (`backend.py`).
+The shop is the one of `SHOP_URL` (its staff in `SHOP_STAFF`, JSON of role to [e-mail, password]); without it the one
+that the session deploys to a local cloud of its own.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, StorageState
 
-from tests.browser.backend import Account, RunningShop, running_shop
-from tests.browser.pages import Shop
+from tests.browser.pages import Account, Shop
 
 HERE = Path(__file__).parent
 CHROMIUM = next(
@@ -54,31 +53,20 @@ def browser_type_launch_args() -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    if url := os.environ.get("SHOP_URL"):
-        staff = json.loads(os.environ.get("SHOP_STAFF", "{}"))
-        yield RunningShop(url.rstrip("/"), {role: Account(*account) for role, account in staff.items()})
-        return
-    try:
-        found = request.getfixturevalue("shop")
-    except pytest.FixtureLookupError:
-        with running_shop(tmp_path_factory.mktemp("shop")) as shop:
-            yield shop
-        return
-    yield RunningShop(found.url.rstrip("/"), {role: Account(*account) for role, account in found.staff.items()})
+def shop_url(request: pytest.FixtureRequest) -> str:
+    return (os.environ.get("SHOP_URL") or request.getfixturevalue("shop").url).rstrip("/")
 
 
 @pytest.fixture(scope="session")
-def shop_url(running: RunningShop) -> str:
-    return running.url
-
-
-@pytest.fixture(scope="session")
-def staff(running: RunningShop) -> dict[str, Account]:
+def staff(request: pytest.FixtureRequest) -> dict[str, Account]:
     """The accounts of `barista` and `manager`."""
-    if not {"barista", "manager"} <= running.staff.keys():
+    if not os.environ.get("SHOP_URL"):
+        accounts = request.getfixturevalue("shop").staff
+    elif "SHOP_STAFF" in os.environ:
+        accounts = json.loads(os.environ["SHOP_STAFF"])
+    else:
         pytest.skip('no staff accounts: set SHOP_STAFF=\'{"barista": ["e-mail", "password"], "manager": [...]}\'')
-    return running.staff
+    return {role: Account(*account) for role, account in accounts.items()}
 
 
 @pytest.fixture

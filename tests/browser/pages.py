@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.backend import Account
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may sign in."""
+
+    email: str
+    password: str
 
 
 class Shop:

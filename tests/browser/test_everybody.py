@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Response, StorageState, expect
+from playwright.sync_api import Response, Route, StorageState, expect
 
 from tests.browser.pages import Shop
 
@@ -187,3 +187,16 @@ def test_a_shop_that_is_away_is_said_in_words(guest: Shop) -> None:
     guest.page.unroute("**/api/menu")
     guest.page.get_by_role("button", name="Try again").click()
     expect(guest.item("Espresso")).to_be_visible()
+
+
+def test_pages_go_where_the_configuration_says_and_sign_in_its_way(guest: Shop) -> None:
+    def other_way(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"api_base": "/stage/api", "sign_in": {"mode": "bearer"}})
+
+    guest.page.route("**/api/config", other_way)
+    guest.page.add_init_script("sessionStorage.setItem('brew-haven.token', 'a.b.c')")
+    with guest.page.expect_request("**/stage/api/menu") as asked:
+        guest.open("/")
+    assert asked.value.headers["authorization"] == "Bearer a.b.c"
+    assert "x-csrf-token" not in asked.value.headers

@@ -50,7 +50,7 @@ IN_PLACE: dict[str, dict[str, set[str]]] = {
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, set[str]]:
     """What differs for those who have `before`: resource or section -> changed properties, `removed` or `attributes`.
 
-    New resources are no change, and neither are outputs.
+    New resources are no change, and neither are outputs nor the description, which names the lesson.
     """
     found: dict[str, set[str]] = {}
     for name, old in before["Resources"].items():
@@ -62,7 +62,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, se
             found[name] = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
             if {**old, "Properties": None} != {**new, "Properties": None}:
                 found[name].add("attributes")
-    for section in before.keys() - {"Resources", "Outputs"}:
+    for section in before.keys() - {"Resources", "Outputs", "Description"}:
         if before[section] != after.get(section):
             found[section] = {"section"}
     return found

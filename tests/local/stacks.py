@@ -36,7 +36,7 @@ class Stack:
             time.sleep(0.05)
         raise TimeoutError(f"{self.name} is still {stack['StackStatus']}")
 
-    def _template(self, resources: Resources, outputs: dict[str, Any]) -> str:
+    def template(self, resources: Resources, outputs: dict[str, Any]) -> str:
         named = {name: {"Value": value} for name, value in outputs.items()}
         return json.dumps({"Resources": resources, **({"Outputs": named} if named else {})})
 
@@ -53,7 +53,7 @@ class Stack:
     ) -> dict[str, str]:
         call(
             StackName=self.name,
-            TemplateBody=self._template(resources, outputs),
+            TemplateBody=self.template(resources, outputs),
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         status, stack = self._wait(self.name)

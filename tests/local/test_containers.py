@@ -53,7 +53,7 @@ def test_nothing_of_the_host_leaks(service: Service) -> None:
         "AWS_EXECUTION_ENV", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_EC2_METADATA_DISABLED",
         "ECS_CONTAINER_METADATA_URI_V4", "BREWHAVEN_NETWORK_TABLE", "BREWHAVEN_NETWORK_LOOKUP",
-        "BREWHAVEN_NETWORK_ADDRESS", "LC_CTYPE",
+        "BREWHAVEN_NETWORK_ADDRESS", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LC_CTYPE",
     }  # fmt: skip
     assert set(environment) <= ours
     assert environment["HOME"] != os.environ["HOME"]
@@ -66,3 +66,11 @@ def test_a_killed_process_is_back(service: Service) -> None:
     stopped = service.tasks("STOPPED")
     assert stopped[0]["stoppedReason"] == "Essential container exited"
     assert stopped[0]["containers"][0]["exitCode"] == 137
+
+
+def test_exec_is_refused_and_not_pretended(service: Service) -> None:
+    ecs = service.cloud.client("ecs")
+    with pytest.raises(ecs.exceptions.TargetNotConnectedException, match="not part of the local cloud"):
+        ecs.execute_command(
+            cluster=service.name, task=service.tasks()[0]["taskArn"], command="/bin/sh", interactive=True
+        )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import urllib.error
+import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.plugins.containers import DOCKERFILE, SERVER, TINY, Service, until
@@ -22,7 +28,7 @@ def allow(*actions: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def service(cloud: Cloud, images: Callable[..., str], request: pytest.FixtureRequest) -> Iterator[Service]:
     """A service that is not deployed yet; deleted afterwards."""
-    name = "r" + str(abs(hash(request.node.name)))[:8]
+    name = f"r{zlib.crc32(request.node.name.encode())}"
     service = Service(cloud, name, images())
     yield service
     service.delete()
@@ -34,8 +40,6 @@ def first_stop(service: Service) -> str:
 
 
 def test_a_task_without_grant_is_denied_and_allowed_after_it(service: Service) -> None:
-    import boto3
-
     assert service.deploy() == "CREATE_COMPLETE"
     keys = service.get("/credentials")
     assert keys["RoleArn"].endswith(f"{service.name}-TaskRole")
@@ -62,9 +66,6 @@ def test_a_task_without_task_role_has_no_credentials(service: Service) -> None:
 
 
 def test_another_tasks_token_opens_nothing(service: Service) -> None:
-    import urllib.error
-    import urllib.request
-
     assert service.deploy() == "CREATE_COMPLETE"
     address = service.get("/environment")["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
     with pytest.raises(urllib.error.HTTPError) as refusal:
@@ -83,8 +84,6 @@ def test_another_tasks_token_opens_nothing(service: Service) -> None:
 def test_what_the_execution_role_may_not_do_stops_the_task(service: Service, policy: Any, reason: str) -> None:
     service.execution_policy = policy
     assert service.deploy() == "ROLLBACK_COMPLETE"
-    import re
-
     assert re.search(reason, first_stop(service))
 
 
@@ -138,8 +137,6 @@ def test_a_broken_revision_is_rolled_back(service: Service, images: Callable[...
 
 
 def test_a_new_revision_replaces_the_old_without_a_failed_request(service: Service, images: Callable[..., str]) -> None:
-    import threading
-
     assert service.deploy() == "CREATE_COMPLETE"
     answers: list[str] = []
     over = threading.Event()
@@ -159,8 +156,44 @@ def test_a_new_revision_replaces_the_old_without_a_failed_request(service: Servi
     assert set(answers) == {"good morning", "good evening"}
 
 
+def test_a_request_that_is_being_answered_outlives_its_task(service: Service) -> None:
+    assert service.deploy() == "CREATE_COMPLETE"
+    answers: list[dict[str, Any]] = []
+    asking = threading.Thread(target=lambda: answers.append(service.get("/slow")))
+    asking.start()
+    [task] = service.tasks()
+    threading.Event().wait(0.5)  # The request is on its way.
+    service.cloud.client("ecs").stop_task(cluster=service.name, task=task["taskArn"])
+    asking.join()
+    assert answers == [{"slowly": "answered"}]
+
+
+def test_tasks_are_replaced_when_the_services_network_changes(service: Service) -> None:
+    assert service.deploy() == "CREATE_COMPLETE"
+    before = service.get()["pid"]
+    service.service = {
+        "NetworkConfiguration": {
+            "AwsvpcConfiguration": {
+                "Subnets": [{"Ref": "SubnetB"}],
+                "SecurityGroups": [{"Ref": "TaskGroup"}],
+            }
+        }
+    }
+    assert service.deploy() == "UPDATE_COMPLETE", service.failures()
+    assert service.get()["pid"] != before
+    assert service.get("/environment")["BREWHAVEN_NETWORK_ADDRESS"].startswith("10.7.1.")
+
+
+ONE_FAILURE = {
+    "DeploymentCircuitBreaker": {
+        "Enable": True, "Rollback": True, "ThresholdConfiguration": {"Type": "COUNT", "Value": 1},
+    }
+}  # fmt: skip
+
+
 def test_a_task_that_listens_elsewhere_never_becomes_healthy(service: Service) -> None:
     service.container = {"Environment": [{"Name": "PORT", "Value": "9999"}]}
+    service.service = {"DeploymentConfiguration": ONE_FAILURE}
     assert service.deploy() == "ROLLBACK_COMPLETE"
     [reason, *_] = [text for text in service.failures() if "Circuit Breaker" in text]
     assert "Task failed ELB health checks" in reason
@@ -168,6 +201,7 @@ def test_a_task_that_listens_elsewhere_never_becomes_healthy(service: Service) -
 
 def test_a_wrong_health_path_is_named(service: Service) -> None:
     service.health_path = "/missing"
+    service.service = {"DeploymentConfiguration": ONE_FAILURE}
     assert service.deploy() == "ROLLBACK_COMPLETE"
     [reason, *_] = [text for text in service.failures() if "Circuit Breaker" in text]
     assert "Health checks failed with these codes: [404]" in reason

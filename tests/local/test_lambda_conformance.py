@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import textwrap
 import time
+import zipfile
 from typing import Any
 
 import pytest
@@ -58,6 +60,7 @@ def test_a_function_sees_aws_and_nothing_of_the_tool(cloud: Cloud) -> None:
         assert environment["TABLE"] == "cups"
         assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
         assert environment["_HANDLER"] == "index.handler"
+        assert environment["PATH"] == "/usr/local/bin:/usr/bin:/bin:/opt/bin"
         assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
         ours = ("MINISTACK", "BREWHAVEN", "GATEWAY", "STATE", "S3_", "AUTH", "USE_SSL", "DOCKER", "HOME", "PYTHON")
         assert [name for name in environment if name.startswith(ours)] == []
@@ -108,6 +111,29 @@ def test_node_functions_have_the_sdk_and_the_class_of_their_errors(cloud: Cloud)
         assert isinstance(invoke(cloud, made)[0], int)
         answer, _ = invoke(cloud, made, "fail")
         assert (answer["errorType"], answer["errorMessage"]) == ("RangeError", "clean")
+        logs = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{made.physical_id('Function')}")
+        assert not [event for event in logs["events"] if "Deprecat" in event["message"]]
+
+
+def test_node_modules_import_the_sdk(cloud: Cloud) -> None:
+    """ESM, the form in which AWS's examples are written: its code comes as a zip, for inline code is CommonJS."""
+    code = """
+        import { S3Client } from "@aws-sdk/client-s3";
+        export const handler = async () => new S3Client({}).constructor.name;
+    """
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("index.mjs", textwrap.dedent(code))
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="node-code")
+    s3.put_object(Bucket="node-code", Key="code.zip", Body=archive.getvalue())
+    resources = function("", "nodejs22.x")
+    resources["Function"]["Properties"]["Code"] = {"S3Bucket": "node-code", "S3Key": "code.zip"}
+    with stack(cloud) as made_stack:
+        made_stack.create(resources)
+        assert invoke(cloud, made_stack) == ("S3Client", None)
+    s3.delete_object(Bucket="node-code", Key="code.zip")
+    s3.delete_bucket(Bucket="node-code")
 
 
 def test_code_that_is_not_in_the_bucket_makes_no_function(cloud: Cloud) -> None:

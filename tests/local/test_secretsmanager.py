@@ -1,4 +1,4 @@
-"""A secret of a stack: its Ref is its ARN, it can be changed, and it goes with the stack (resources/secretsmanager.py)."""
+"""A secret of a stack: its Ref is its ARN, it can be changed, it goes with the stack (resources/secretsmanager.py)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -25,7 +26,7 @@ REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "tiny"
 
 SERVER = """
-import http.server, json, os, pathlib, sys, urllib.request
+import http.server, json, os, pathlib, sys, time, urllib.request
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -33,6 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = dict(os.environ)
         elif self.path == "/headers":
             answer = dict(self.headers)
+        elif self.path == "/slow":
+            time.sleep(2)
+            answer = {"slowly": "answered"}
         elif self.path == "/credentials":
             request = urllib.request.Request(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
                 headers={"Authorization": os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]})
@@ -121,7 +125,7 @@ class Service:
             cloudformation.update_stack(**arguments)
             waiter = cloudformation.get_waiter("stack_update_complete")
         with suppress(WaiterError):  # The status says it.
-            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.4, "MaxAttempts": 400})
         return str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
 
     def failures(self) -> list[str]:
@@ -134,7 +138,7 @@ class Service:
         cloudformation = self.cloud.client("cloudformation")
         cloudformation.delete_stack(StackName=self.name)
         cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            StackName=self.name, WaiterConfig={"Delay": 0.3, "MaxAttempts": 200}
         )
 
     def output(self, key: str) -> str:
@@ -334,8 +338,6 @@ def run_builder(cloud: Cloud, *arguments: str, stdin: str = "") -> subprocess.Co
 
 def log_in(cloud: Cloud, **credentials: str) -> None:
     """Fetch a registry token and hand it to the builder."""
-    import base64
-
     [data] = cloud.client("ecr", **credentials).get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     done = run_builder(cloud, "login", "--username", user, "--password-stdin", REGISTRY, stdin=password)

@@ -6,7 +6,7 @@ import pytest
 
 from stacks.course import PHASES, all_lessons
 from stacks.lessons import Lesson
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings, SettingsError, opens_to_everybody
 
 LESSONS = (Lesson("1.1", "One"), Lesson("1.2", "Two"), Lesson("2.1", "Three"), Lesson("2.2", "Four"))
 PLACE = {"account": "111122223333", "region": "us-east-1"}
@@ -119,3 +119,11 @@ def test_lessons_are_numbered_without_gaps_in_the_order_of_the_course() -> None:
             (number, step) for step in range(1, len(phase.lessons) + 1)
         ]
         assert 4 <= len(phase.lessons) <= 7
+
+
+@pytest.mark.parametrize(
+    ("cidr", "everybody"),
+    [("0.0.0.0/0", True), ("0.0.0.0/1", True), ("128.0.0.0/7", True), ("10.0.0.0/8", False), ("203.0.113.7/32", False)],
+)
+def test_a_range_wider_than_one_owner_is_everybody(cidr: str, everybody: bool) -> None:
+    assert opens_to_everybody(cidr) is everybody

@@ -56,7 +56,8 @@ def _diagram(drawn: diagram.Diagram, story: Story) -> str:
         '<section id="diagram" data-view="changes"><h2>Components and data paths</h2>'
         f'<div class="views" role="group" aria-label="What the diagram shows">{buttons}</div>'
         f'<ul class="key">{key}</ul><p class="viewing" aria-live="polite">Both sides, with what changed.</p>'
-        f'<div class="canvas">{diagram.svg(drawn, tall=False, id_="w")}{diagram.svg(drawn, tall=True, id_="t")}</div>'
+        '<div class="canvas" tabindex="0" role="group" aria-label="Diagram">'
+        f"{diagram.svg(drawn, tall=False, id_='w')}{diagram.svg(drawn, tall=True, id_='t')}</div>"
         f"<h3>The data paths in words</h3>{markup.legend(drawn)}</section>"
     )
 

@@ -50,7 +50,7 @@ def _slides(comparison: Comparison, story: Story) -> Iterator[tuple[str, str]]:
             listed = "".join(paths[start : start + PATHS_TOGETHER])
             yield (
                 "The data paths in words",
-                f'<div class="paths"><h2>The data paths in words</h2><ol class="legend">{listed}</ol></div>',
+                f'<div class="paths"><h1>The data paths in words</h1><ol class="legend">{listed}</ol></div>',
             )
     for item in story.care:
         yield item.sentence, _slide("Look twice", "", item)
@@ -62,7 +62,10 @@ def _slides(comparison: Comparison, story: Story) -> Iterator[tuple[str, str]]:
 
 def _picture(drawn: diagram.Diagram, view: str, title: str) -> str:
     picture = diagram.svg(drawn, tall=False, id_=view)
-    return f'<div class="picture" data-view="{view}"><h2>{title}</h2><div class="canvas">{picture}</div></div>'
+    return (
+        f'<div class="picture" data-view="{view}"><h1>{title}</h1>'
+        f'<div class="canvas" tabindex="0" role="group" aria-label="Diagram">{picture}</div></div>'
+    )
 
 
 def _group(section: Section, group: Group) -> Iterator[tuple[str, str]]:
@@ -91,7 +94,7 @@ def _slide(section: str, group: str, item: Item) -> str:
     length = " long" if len(words) > 150 else ""
     return (
         f'<div class="change{"" if code else " alone"}"><div class="said"><p class="over">{over}</p>'
-        f'<p>{markup.sign(item)}</p><p class="words{length}">{escape(words)}{markup.warning(item)}</p>'
+        f'<p>{markup.sign(item)}</p><h1 class="words{length}">{escape(words)}{markup.warning(item)}</h1>'
         f"{f'<ul class=details>{details}</ul>' if details else ''}</div>"
         f"{f'<div class=beside>{code}</div>' if code else ''}</div>"
     )
@@ -103,6 +106,7 @@ def _together(section: Section, group: Group, items: list[Item]) -> str:
     code = "".join(markup.code(line, around=2) for line in list(lines)[:2])
     return (
         f'<div class="change{"" if code else " alone"}"><div class="said">'
-        f'<p class="over">{escape(section.title)} · {escape(group.title)}</p><ul class="rest">{rows}</ul></div>'
+        f'<p class="over">{escape(section.title)}</p><h1 class="words long">{escape(group.title)}: the rest</h1>'
+        f'<ul class="rest">{rows}</ul></div>'
         f"{f'<div class=beside>{code}</div>' if code else ''}</div>"
     )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from brewhaven.diff.errors import DiffError
-from brewhaven.diff.model import Deployment, Frame, Resource, Stack
+from brewhaven.diff.model import Deployment, Frame, GrantCall, Resource, Stack
 
 CODE_FILE = "code.json"
+GRANTS_FILE = "grants.json"
 _FRAME = re.compile(r"(?P<function>\S+) \((?P<file>.+):(?P<line>\d+)\)")
 _L1_NAMES = ("/Resource", "/Default")
 _BOOTSTRAP = ("BootstrapVersion", "CheckBootstrapVersion")
@@ -26,7 +27,20 @@ def read_assembly(folder: Path, label: str, *, lesson: str | None = None) -> Dep
     code_file = folder / CODE_FILE
     code = json.loads(code_file.read_text()) if code_file.is_file() else {}
     stacks = {stack.name: stack for stack in _stacks(folder, tuple(code))}
-    return Deployment(label=label, stacks=stacks, code=code, lesson=lesson)
+    return Deployment(label=label, stacks=stacks, code=code, lesson=lesson, grants=tuple(_grants(folder)))
+
+
+def _grants(folder: Path) -> Iterator[GrantCall]:
+    path = folder / GRANTS_FILE
+    for call in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
+        frames = tuple(Frame(file, line, function) for file, line, function in call["frames"])
+        on, given = (tuple(_below_stack(path) for path in call[name]) for name in ("on", "with"))
+        if frames:
+            yield GrantCall(call["method"], on, given, tuple(word for word in call["words"] if word), frames)
+
+
+def _below_stack(path: str) -> str:
+    return path.partition("/")[2]
 
 
 def read_template(path: Path) -> Deployment:

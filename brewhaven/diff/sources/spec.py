@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from brewhaven.diff.code import lesson_title
 from brewhaven.diff.errors import DiffError
 from brewhaven.diff.model import Deployment
 from brewhaven.diff.sources import assembly, deployed, revision, synth
@@ -95,7 +96,9 @@ def load(spec: Spec, root: Path, cache: Path, place: Place) -> Deployment:
         case "course":
             folder = synth.synthesize_tree(root, spec.value, cache, place)
             word = "lesson" if "." in spec.value else "phase"
-            return assembly.read_assembly(folder, f"{word} {spec.value}", lesson=spec.value)
+            found = assembly.read_assembly(folder, f"{word} {spec.value}", lesson=spec.value)
+            title = lesson_title(found.code, spec.value)
+            return replace(found, label=f"{found.label}: {title}") if title else found
         case "revision":
             return revision.load(spec.value, spec.lesson, root, cache, place)
         case "deployed":

@@ -22,11 +22,14 @@ from typing import Any
 
 from brewhaven import toolchain
 from brewhaven.diff.errors import DiffError
+from brewhaven.diff.sources import tracer
 from brewhaven.diff.sources.assembly import CODE_FILE
 from brewhaven.diff.sources.place import Place
 
 KEPT = 60
-FORMAT = "1"
+FORMAT = "3"
+"""Grows when what is kept beside an assembly changes."""
+_TRACER = Path(tracer.__file__).resolve()
 _NOT_SYNTH = {"tests", "docs", "brewhaven", "phases", "scripts", ".ci", ".github"}
 """Folders that the app never reads: it imports neither the tool nor the course's texts."""
 
@@ -132,7 +135,7 @@ def _settings(root: Path) -> dict[str, Any]:
 def _command(settings: dict[str, Any]) -> list[str]:
     """The app's command with this very interpreter, so that it runs where no environment is activated."""
     words = shlex.split(str(settings.get("app", "python3 app.py")))
-    return [sys.executable, *words[1:]] if words[0] in {"python", "python3"} else words
+    return [sys.executable, tracer.__file__, *words[1:]] if words[0] in {"python", "python3"} else words
 
 
 def _localize(root: Path, out: Path) -> None:
@@ -144,19 +147,39 @@ def _localize(root: Path, out: Path) -> None:
             continue
         words = path.read_text(encoding="utf-8")
         for name in set(re.findall(r"\((/[^()\"]+?\.py):\d+\)", words)):
-            source = Path(name).resolve()
-            if not source.is_relative_to(base) or ".venv" in source.parts:
-                continue
-            short = str(source.relative_to(base))
-            code[short] = source.read_text(encoding="utf-8")
-            words = words.replace(f"({name}:", f"({short}:")
+            short = _own(base, name, code)
+            if short:
+                words = words.replace(f"({name}:", f"({short}:")
         path.write_text(words, encoding="utf-8")
+    _localize_grants(base, out / tracer.FILE, code)
     for path in out.glob("asset.*"):
         if path.is_dir():
             shutil.rmtree(path)
         elif not path.name.endswith(".json"):
             path.unlink()
     (out / CODE_FILE).write_text(json.dumps(code), encoding="utf-8")
+
+
+def _own(base: Path, name: str, code: dict[str, str]) -> str | None:
+    """The name of a source file from the app's root, its text kept in `code`; None for a file that is not the app's."""
+    source = Path(name).resolve()
+    if not source.is_relative_to(base) or {".venv", "node_modules"} & set(source.parts) or source == _TRACER:
+        return None
+    short = str(source.relative_to(base))
+    if short not in code:
+        code[short] = source.read_text(encoding="utf-8")
+    return short
+
+
+def _localize_grants(base: Path, path: Path, code: dict[str, str]) -> None:
+    """Keep of each noted call the lines of the app's own code."""
+    if not path.is_file():
+        return
+    calls = json.loads(path.read_text(encoding="utf-8"))
+    for call in calls:
+        frames = ((_own(base, name, code), line, function) for name, line, function in call["frames"])
+        call["frames"] = [frame for frame in frames if frame[0]]
+    path.write_text(json.dumps(calls), encoding="utf-8")
 
 
 def _forget_old(cache: Path) -> None:

@@ -34,9 +34,12 @@ def choose_port(extra: bool = False) -> int:
     raise RuntimeError(f"No free port from {FIRST_DOOR} to {LAST_DOOR} for another load balancer.")
 
 
-def name_of(port: int) -> str:
-    """The DNS name of a load balancer whose first listener has this door."""
-    return f"{HOST}:{port}"
+def name(balancer: Record) -> str:
+    """Give a load balancer the port of its first listener, and with it the DNS name under which it answers."""
+    port = balancer["_first_door"] = choose_port()
+    balancer["_doors"] = {}
+    balancer["DNSName"] = f"{HOST}:{port}"
+    return str(balancer["DNSName"])
 
 
 class BalancerDoors:
@@ -67,6 +70,8 @@ class BalancerDoors:
             balancer = balancers.get((account, region, listener["LoadBalancerArn"]))
             if balancer is None:
                 continue
+            if "_first_door" not in balancer:
+                name(balancer)  # It came about in a way that names it as on AWS.
             self._give_address(account, region, balancer)
             port = self._door_of(balancer, listener)
             if port is None or not self._admits(balancer, listener, port):

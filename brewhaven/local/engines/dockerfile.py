@@ -223,7 +223,8 @@ class _Reader:
         if len(sources) > 1 and not destination.endswith("/"):
             raise self.error("COPY of several sources needs a destination that ends with /")
         folder = destination.endswith("/") or destination in (".", "..")
-        self.recipe.steps.append(Copy(self.line, sources, self.inside(destination) + ("/" if folder else "")))
+        target = self.inside(destination).rstrip("/") + ("/" if folder else "")
+        self.recipe.steps.append(Copy(self.line, sources, target))
 
     def _run(self, text: str) -> None:
         words = json.loads(text) if text.startswith("[") else shlex.split(self.expand(text))

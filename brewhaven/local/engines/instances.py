@@ -1,8 +1,8 @@
 """EC2 instances as processes: user data at the first boot, then the units that it enabled.
 
-What an instance is here: a folder for its disk, a network interface, a metadata service with its role's credentials, and
-the processes of its systemd units. What it is not: a machine of its own with a kernel, users and packages. Its public
-address is a loopback address of its own (127.0.0.2 and so on), so that several may listen on one port.
+What an instance is here: a folder for its disk, a network interface, a metadata service with its role's credentials,
+and the processes of its systemd units. What it is not: a machine of its own with a kernel, users and packages. Its
+public address is a loopback address of its own (127.0.0.2 and so on), so that several may listen on one port.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from brewhaven.local.engines.link_local import LINK_LOCAL
 from brewhaven.local.engines.network import NETWORK, Interface
 from brewhaven.local.engines.security_groups import Peer, verdict
 from brewhaven.local.engines.systemd_units import RunningUnit, UnitError
+from brewhaven.local.engines.tasks import WAYS_TO_THE_CLOUD
 from brewhaven.local.engines.tcp_doors import TcpDoors
 from brewhaven.local.settings import HOST
 
@@ -95,9 +96,8 @@ class Instance:
 
     def _platform(self) -> dict[str, str]:
         """What stands in for the machine's network: the way to this cloud, and to the instance's metadata."""
-        ways = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
         return {
-            **{name: os.environ[name] for name in ways if name in os.environ},
+            **{name: os.environ[name] for name in WAYS_TO_THE_CLOUD if name in os.environ},
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{LINK_LOCAL.url}/instance/{self.token}",
             "AWS_DEFAULT_REGION": self._region,
             "PYTHONPATH": str(SHIM),
@@ -201,6 +201,7 @@ class Instances:
 
     def start(self) -> None:
         """Begin to follow; ends with the process."""
+        self._doors.start()
         threading.Thread(target=self._run, daemon=True, name="instances").start()
 
     def _run(self) -> None:

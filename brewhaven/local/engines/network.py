@@ -3,7 +3,7 @@
 A task or instance has a network interface with a private address of its subnet, as on AWS. The programs themselves
 listen on ports of the loopback interface; ``network_shim`` in their processes translates.
 
-The decision is explained in docs/decisions/local-network.md.
+docs/decisions/0010-local-network.md says why.
 """
 
 from __future__ import annotations
@@ -160,14 +160,14 @@ class Network:
         """
         target = self._by_ip.get(ip)
         if target is None:
-            raise UnreachableError(errno.ETIMEDOUT, f"No network interface has the address {ip}")
+            raise UnreachableError(errno.ETIMEDOUT, f"Connection timed out (no network interface has the address {ip})")
         decision = verdict(source, target.peer, port)
         if not decision.admitted:
             logger.warning("%s -> %s:%d dropped: %s", source.ip, ip, port, decision.reason)
             raise UnreachableError(errno.ETIMEDOUT, f"Connection timed out ({decision.reason})")
         inner = self.port_of(ip, port)
         if inner is None:
-            raise UnreachableError(errno.ECONNREFUSED, f"Nothing listens on {ip} port {port}")
+            raise UnreachableError(errno.ECONNREFUSED, f"Connection refused (nothing listens on {ip} port {port})")
         return inner
 
     def forget_all(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from brewhaven.local.engines.container_health import ContainerHealth
@@ -26,6 +27,8 @@ STABLE_SECONDS = 1.0
 # a process of this machine starts in a second and a student waits for the circuit breaker.
 LONGEST_GRACE_SECONDS = 30
 LONGEST_DELAY_SECONDS = 30
+SHOWN_FOR = timedelta(hours=1)
+FORGET_EVERY_SECONDS = 60
 _STARTED_BY_SCHEDULER = "ServiceSchedulerInitiated"
 
 Record = dict[str, Any]
@@ -38,6 +41,7 @@ class ServiceMonitor:
         self._engine = engine
         self._failures: dict[tuple[str, str], int] = {}
         self._checks: dict[str, ContainerHealth] = {}
+        self._forget_at = 0.0
 
     def start(self) -> None:
         """Begin to look; ends with the process."""
@@ -67,6 +71,7 @@ class ServiceMonitor:
 
         while not self._engine.containers.closed:
             time.sleep(PERIOD_SECONDS)
+            self._forget_old_tasks()
             for (account, region, key), service in list(ecs._services.all_items()):
                 if service.get("status") != "ACTIVE":
                     continue
@@ -75,6 +80,18 @@ class ServiceMonitor:
                         self._look_at(key, service)
                 except Exception:
                     logger.exception("Looking at service %s failed", key)
+
+    def _forget_old_tasks(self) -> None:
+        """Stopped tasks are shown for an hour, as on AWS; a service that fails all night must not fill the state."""
+        from ministack.services import ecs
+
+        if time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
+        oldest = (datetime.now(UTC) - SHOWN_FOR).strftime("%Y-%m-%dT%H:%M:%S")
+        for key, task in list(ecs._tasks._data.items()):
+            if task.get("lastStatus") == "STOPPED" and str(task.get("stoppedAt") or "9") < oldest:
+                ecs._tasks._data.pop(key, None)
 
     def _look_at(self, key: str, service: Record) -> None:
         from ministack.services import ecs

@@ -1,4 +1,4 @@
-"""systemd units as far as an instance's user data uses them: start a program with its environment, and again if it ends.
+"""systemd units as far as user data uses them: start a program with its environment, and again if it ends.
 
 https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
 """
@@ -17,7 +17,7 @@ from brewhaven.local.engines.containers import end_group
 from brewhaven.local.engines.watchdog import WATCHDOG
 
 STOP_SECONDS = 10
-_RESTARTING = ("always", "on-failure", "on-abnormal", "unless-stopped")
+_RESTARTING = ("always", "on-failure", "on-abnormal")
 
 
 class UnitError(Exception):

@@ -30,6 +30,13 @@ from brewhaven.local.engines.network import NETWORK, Interface, UnreachableError
 logger = logging.getLogger("brewhaven.local.ecs")
 
 ECS_TASKS = "ecs-tasks.amazonaws.com"
+WAYS_TO_THE_CLOUD = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+)
 _RETRIED = "service call has been retried 1 time(s)"
 _SECRET = re.compile(r"^arn:[^:]+:secretsmanager:")
 
@@ -216,11 +223,9 @@ def platform_environment(start: Start) -> dict[str, str]:
 
 def cloud_environment() -> dict[str, str]:
     """The SDKs' standard variables that lead to this cloud, and the certificate that it shows."""
-    return {
-        name: os.environ[name]
-        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
-        if name in os.environ
-    } | {"AWS_EC2_METADATA_DISABLED": "true"}
+    return {name: os.environ[name] for name in WAYS_TO_THE_CLOUD if name in os.environ} | {
+        "AWS_EC2_METADATA_DISABLED": "true"
+    }
 
 
 def forget(task: dict[str, Any]) -> None:

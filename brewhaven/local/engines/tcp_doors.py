@@ -20,6 +20,9 @@ class TcpDoors:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
+
+    def start(self) -> None:
+        """Begin to serve; ends with the process."""
         threading.Thread(target=self._loop.run_forever, daemon=True, name="tcp-doors").start()
 
     @property

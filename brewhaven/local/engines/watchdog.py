@@ -86,7 +86,7 @@ def _recorded(file: Path) -> list[int]:
 
 def _is_ours(group: int, folder: Path) -> bool:
     """Whether the leader's command line names our folder: numbers of processes are used again."""
-    listing = subprocess.run(["ps", "-o", "args=", "-p", str(group)], capture_output=True, text=True, check=False)
+    listing = subprocess.run(["ps", "-wwo", "args=", "-p", str(group)], capture_output=True, text=True, check=False)
     return str(folder) in listing.stdout
 
 

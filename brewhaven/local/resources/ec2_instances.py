@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ Record = dict[str, Any]
 ON_RUN: list[Callable[[Record], None]] = []
 ON_TERMINATE: list[Callable[[Record], None]] = []
 
+_TERMINATION_SECONDS = 60
 _AMI_PATH = "/aws/service/ami-amazon-linux-latest/"
 
 
@@ -262,8 +264,35 @@ class Instance:
     def delete(self, physical_id: str, properties: Properties) -> None:
         from ministack.services import ec2
 
+        record = ec2._instances.get(physical_id)
         answer = ec2._ACTION_MAP["TerminateInstances"](query(InstanceId=[physical_id]))
         succeed("Ec2", answer, ignore=["InvalidInstanceID.NotFound"])
+        if record is not None:
+            _wait_until_detached(record)
+
+
+def _wait_until_detached(record: Record) -> None:
+    """Wait for the instance's programs to end: until then it holds its subnet and its security groups."""
+    from ministack.services import ec2
+
+    address = (record["SubnetId"], record["PrivateIpAddress"])
+    deadline = time.monotonic() + _TERMINATION_SECONDS
+    while time.monotonic() < deadline:
+        interfaces = list(ec2._network_interfaces.values())
+        if all((item.get("SubnetId"), item.get("PrivateIpAddress")) != address for item in interfaces):
+            return
+        time.sleep(0.1)
+
+
+@correction
+def stacks_wait_for_instances() -> None:
+    """CloudFormation deletes an instance's subnet and groups only once it has terminated, so its delete waits."""
+    from ministack.services.cloudformation import stacks
+
+    def build(original: Any) -> Any:
+        return lambda cfn_type: cfn_type == "AWS::EC2::Instance" or original(cfn_type)
+
+    replace(stacks, "_runs_on_worker_thread", build)
 
 
 def _attributes(record: Record) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from brewhaven.local.emulator import add_attributes, handler_error, new_id, query, succeed, truth
 from brewhaven.local.registry import Created, Properties, correction, resource
 
-_NOT_FILTERED = "kept and answered by the API, but traffic between processes on 127.0.0.1 is not filtered"
+_NOT_FILTERED = "kept and answered by the API; only security groups decide who reaches whom here"
 
 
 class _SecurityGroupRule:
@@ -55,7 +55,6 @@ class _SecurityGroupRule:
 
 @resource(
     "AWS::EC2::SecurityGroupIngress",
-    recorded=_NOT_FILTERED,
     replaced_by=(
         "CidrIp", "CidrIpv6", "FromPort", "GroupId", "GroupName", "IpProtocol", "SourcePrefixListId",
         "SourceSecurityGroupId", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort",
@@ -69,7 +68,6 @@ class SecurityGroupIngress(_SecurityGroupRule):
 
 @resource(
     "AWS::EC2::SecurityGroupEgress",
-    recorded=_NOT_FILTERED,
     replaced_by=(
         "CidrIp", "CidrIpv6", "DestinationPrefixListId", "DestinationSecurityGroupId", "FromPort", "GroupId",
         "IpProtocol", "ToPort",

@@ -9,8 +9,9 @@ from typing import Any
 from brewhaven.local.emulator import wrap_action
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.instances import Instances, own_loopback_address
+from brewhaven.local.engines.network import NETWORK
 from brewhaven.local.registry import REGISTRY, correction
-from brewhaven.local.resources.ec2_instances import ON_RUN
+from brewhaven.local.resources.ec2_instances import ON_RUN, ON_TERMINATE
 
 INSTANCES = Instances(CONTAINERS / "instances")
 
@@ -21,6 +22,13 @@ def _give_address(record: dict[str, Any]) -> None:
     if record.get("PublicIpAddress"):
         taken = {str(instance.get("PublicIpAddress")) for _key, instance in ec2._instances.all_items()}
         record["PublicIpAddress"] = record["PublicDnsName"] = own_loopback_address(taken)
+
+
+def _take_interface(record: dict[str, Any]) -> None:
+    """At once: a stack deletes the instance's security group next, and its processes may take a while to end."""
+    instance = INSTANCES.running.get(record["InstanceId"])
+    if instance is not None:
+        NETWORK.detach(instance.interface)
 
 
 @correction
@@ -59,7 +67,12 @@ def _reset() -> None:
     shutil.rmtree(INSTANCES.folder, ignore_errors=True)
 
 
+REGISTRY.recorded["AWS::EC2::Instance"] = (
+    "user data and systemd units run as processes of this machine; instance type, image, volumes, users and Session "
+    "Manager are recorded only"
+)
 ON_RUN.append(_give_address)
+ON_TERMINATE.append(_take_interface)
 REGISTRY.on_start.append(INSTANCES.start)
 REGISTRY.on_reset.append(_reset)
 close_with(INSTANCES.close)

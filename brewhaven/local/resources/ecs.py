@@ -7,10 +7,14 @@ import threading
 import time
 from typing import Any
 
+from brewhaven.local.emulator import wrap_action
 from brewhaven.local.engines import service_monitor, tasks
 from brewhaven.local.engines.common import CONTAINERS, close_with
 from brewhaven.local.engines.containers import Engine
+from brewhaven.local.engines.environments import python_version
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.link_local import LINK_LOCAL
+from brewhaven.local.engines.target_health import LONGEST_DRAINING_SECONDS
 from brewhaven.local.registry import REGISTRY, correction, replace
 
 ENGINE = Engine(CONTAINERS)
@@ -33,8 +37,7 @@ def tasks_are_processes() -> None:
 
         return run_task
 
-    replace(ecs, "_run_task", with_network)
-    ecs._ACTION_MAP["RunTask"] = ecs._run_task
+    wrap_action(ecs, "_ACTION_MAP", "RunTask", with_network)
 
     def with_start(original: Any) -> Any:
         def start(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
@@ -64,8 +67,9 @@ def tasks_are_processes() -> None:
     replace(ecs, "_prepare_service_images", checked)
 
     def with_platform(original: Any) -> Any:
-        def register(task_arn: str, cluster: str, definition: Any, container: Any, kind: str, env: Any, *_: Any) -> Any:
-            token = original(task_arn, cluster, definition, container, kind, env, True, None)
+        def register(*arguments: Any) -> Any:
+            task_arn, cluster, definition, container, launch_type, env = arguments[:6]
+            token = original(task_arn, cluster, definition, container, launch_type, env, True, None)
             env.update(tasks.platform_environment(tasks.current()))
             env["ECS_CONTAINER_METADATA_URI_V4"] = f"{LINK_LOCAL.url}/v4/{token}"
             return token
@@ -135,10 +139,16 @@ def what_a_task_held_is_taken_back() -> None:
     def build(original: Any) -> Any:
         def cleanup(task: dict[str, Any], *rest: Any) -> None:
             containers = ENGINE.containers.of_task(task["taskArn"])
+            address = ecs._task_ip(task)
+            if containers and address:
+                # It is no target any more; what it was asked before is answered first.
+                IN_FLIGHT.wait_until_idle(address, LONGEST_DRAINING_SECONDS)
+            for container in containers:
+                # With the task definition's stop timeout, where the scheduler would give five seconds; and all of
+                # them, where it forgets the others of a task whose essential container has exited.
+                container.stop()
             original(task, *rest)
             for container in containers:
-                # The scheduler does not stop the other containers of a task whose essential one has exited.
-                container.stop()
                 container.remove()
             tasks.forget(task)
 
@@ -148,11 +158,46 @@ def what_a_task_held_is_taken_back() -> None:
 
 
 @correction
+def exec_is_refused() -> None:
+    """ECS Exec opens a session through Session Manager, which is not here; the emulator answers one that leads nowhere.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+    """
+    from ministack.services import ecs
+
+    def build(_original: Any) -> Any:
+        def execute(_data: dict[str, Any]) -> Any:
+            return ecs.error_response_json(
+                "TargetNotConnectedException",
+                "The execute command failed because ECS Exec is not part of the local cloud. Containers are processes "
+                "of this machine: `brewhaven local status` lists them, CloudWatch Logs has what they write.",
+                400,
+            )
+
+        return execute
+
+    wrap_action(ecs, "_ACTION_MAP", "ExecuteCommand", build)
+
+
+@correction
 def restored_services_start_when_all_is_ready() -> None:
     """The emulator starts restored services a while after loading them; here that waits for the engines instead."""
     from ministack.services import ecs
 
     replace(ecs, "_start_restored_service_reconciler", lambda _original: lambda: None)
+
+    def build(original: Any) -> Any:
+        def restore(data: Any) -> None:
+            original(data)
+            for _key, task in ecs._tasks.all_items():
+                if task.get("desiredStatus") != "STOPPED":
+                    # Its process ended with the local cloud; the record must not say that it is wanted.
+                    task.update(desiredStatus="STOPPED", stopCode="TerminationNotice", stoppedAt=ecs._iso())
+                    task["stoppedReason"] = "The local cloud was stopped"
+
+        return restore
+
+    replace(ecs, "_restore_state", build)
 
 
 def _start() -> None:
@@ -162,8 +207,16 @@ def _start() -> None:
     threading.Thread(target=ecs._reconcile_restored_services, daemon=True, name="restored-services").start()
 
 
-# Before the server starts: what an earlier run left is nobody's.
-for _name in ("tasks", "networks"):
-    shutil.rmtree(ENGINE.folder / _name, ignore_errors=True)
+@correction
+def what_an_earlier_run_left_is_removed() -> None:
+    """Folders of containers whose processes are gone are nobody's."""
+    for name in ("tasks", "networks"):
+        shutil.rmtree(ENGINE.folder / name, ignore_errors=True)
+
+
+REGISTRY.recorded["AWS::ECS::TaskDefinition"] = (
+    f"containers are processes on this machine's Python {python_version()}: cpu, memory, user, architecture, ulimits "
+    "and read-only file systems are recorded, not enforced"
+)
 REGISTRY.on_start.append(_start)
 close_with(ENGINE.containers.close)

@@ -230,6 +230,29 @@ def _complete_and_wait(original: Any) -> Any:
     return handle
 
 
+@correction
+def a_changed_network_is_a_new_deployment() -> None:
+    """Tasks keep the subnets and groups with which they started; a service with others replaces its tasks.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+    """
+    from ministack.services import ecs
+
+    def build(original: Any) -> Any:
+        def update(data: Record) -> Any:
+            cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+            service = ecs._services.get(f"{cluster}/{str(data.get('service', '')).rsplit('/', 1)[-1]}") or {}
+            changed = any(
+                name in data and data[name] != service.get(name)
+                for name in ("networkConfiguration", "loadBalancers", "platformVersion")
+            )
+            return original({**data, "forceNewDeployment": data.get("forceNewDeployment", False) or changed})
+
+        return update
+
+    wrap_action(ecs, "_ACTION_MAP", "UpdateService", build)
+
+
 _more = threading.local()
 
 

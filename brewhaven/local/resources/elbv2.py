@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import random
 from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
-from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, choose_port, name_of
+from brewhaven.local.emulator import wrap_action, wrap_handler
+from brewhaven.local.engines.balancer_doors import BALANCER_DOORS, name
 from brewhaven.local.engines.http_proxy import Pool, TargetError
+from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.network import NETWORK, UnreachableError
 from brewhaven.local.engines.target_health import TARGETS, address_of, balancer_peer
 from brewhaven.local.registry import REGISTRY, correction, replace
@@ -25,13 +29,6 @@ def a_load_balancer_has_an_address() -> None:
     It is chosen once and kept with the load balancer, over updates and restarts.
     """
     from ministack.services import alb
-    from ministack.services.cloudformation import provisioners
-
-    def named(balancer: dict[str, Any]) -> str:
-        port = balancer["_first_door"] = choose_port()
-        balancer["_doors"] = {}
-        balancer["DNSName"] = name_of(port)
-        return str(balancer["DNSName"])
 
     def through_api(original: Any) -> Any:
         def create(params: dict[str, Any]) -> Any:
@@ -40,7 +37,7 @@ def a_load_balancer_has_an_address() -> None:
             for arn in set(alb._lbs) - before:
                 old = alb._lbs[arn]["DNSName"]
                 body = (body.encode() if isinstance(body, str) else body).replace(
-                    old.encode(), named(alb._lbs[arn]).encode()
+                    old.encode(), name(alb._lbs[arn]).encode()
                 )
             return status, headers, body
 
@@ -49,23 +46,18 @@ def a_load_balancer_has_an_address() -> None:
     def through_stack(original: Any) -> Any:
         def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
             arn, attributes = original(logical_id, properties, stack_name)
-            return arn, {**attributes, "DNSName": named(alb._lbs[arn])}
+            return arn, {**attributes, "DNSName": name(alb._lbs[arn])}
 
         return create
 
-    replace(alb, "_create_lb", through_api)
-    alb._ACTION_MAP["CreateLoadBalancer"] = alb._create_lb
-    replace(provisioners, "_elbv2_load_balancer_create", through_stack)
-    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"] = (
-        provisioners._elbv2_load_balancer_create
-    )
+    wrap_action(alb, "_ACTION_MAP", "CreateLoadBalancer", through_api)
+    wrap_handler("AWS::ElasticLoadBalancingV2::LoadBalancer", "create", through_stack)
 
 
 @correction
 def a_deleted_load_balancer_leaves_no_interface() -> None:
     """Its network interfaces go with it, so that its security group and subnets can be deleted."""
     from ministack.services import alb
-    from ministack.services.cloudformation import provisioners
 
     def release(balancer: dict[str, Any] | None) -> None:
         interface = NETWORK.at((balancer or {}).get("_ip", ""))
@@ -89,12 +81,8 @@ def a_deleted_load_balancer_leaves_no_interface() -> None:
 
         return delete
 
-    replace(alb, "_delete_lb", through_api)
-    alb._ACTION_MAP["DeleteLoadBalancer"] = alb._delete_lb
-    replace(provisioners, "_elbv2_load_balancer_delete", through_stack)
-    provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["delete"] = (
-        provisioners._elbv2_load_balancer_delete
-    )
+    wrap_action(alb, "_ACTION_MAP", "DeleteLoadBalancer", through_api)
+    wrap_handler("AWS::ElasticLoadBalancingV2::LoadBalancer", "delete", through_stack)
 
 
 @correction
@@ -126,8 +114,7 @@ def target_health_is_measured() -> None:
 
         return describe
 
-    replace(alb, "_describe_target_health", build)
-    alb._ACTION_MAP["DescribeTargetHealth"] = alb._describe_target_health
+    wrap_action(alb, "_ACTION_MAP", "DescribeTargetHealth", build)
 
 
 @correction
@@ -139,10 +126,10 @@ def requests_go_to_healthy_targets() -> None:
     from ministack.services import alb
 
     def choose(original: Any) -> Any:
-        async def forward(arn: str, method: str, path: str, headers: Any, body: Any, query: Any, *raw: Any) -> Any:
+        async def forward(arn: str, *request_parts: Any) -> Any:
             group = alb._tgs.get(arn)
             if group is None or group.get("TargetType") == "lambda":
-                return await original(arn, method, path, headers, body, query, *raw)
+                return await original(arn, *request_parts)
             registered = list(alb._targets.get(arn) or [])
             if not registered:
                 return error_page(503)
@@ -153,9 +140,11 @@ def requests_go_to_healthy_targets() -> None:
             if not eligible:
                 return error_page(503)
             target = random.choice(eligible)  # noqa: S311  (spreading requests is no secret)
-            raw_query, raw_path = (*raw, None, None)[:2]
-            request_target = (raw_path or path) + (f"?{raw_query}" if raw_query else "")
-            return await _forward(target, group, method, request_target, headers, body)
+            method, path, headers, body, _query, raw_query, raw_path = (*request_parts, None, None)[:7]
+            request = _Request(
+                method, (raw_path or path) + (f"?{raw_query}" if raw_query else ""), headers, body or b""
+            )
+            return await _forward(target, group, request)
 
         return forward
 
@@ -172,26 +161,37 @@ def requests_go_to_healthy_targets() -> None:
     replace(alb, "_target_host_header", whole)
 
 
-async def _forward(
-    target: dict[str, Any], group: dict[str, Any], method: str, path: str, headers: dict[str, str], body: bytes
-) -> Any:
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+async def _forward(target: dict[str, Any], group: dict[str, Any], request: _Request) -> Any:
     from ministack.core.responses import StreamingResponse
 
-    peer = balancer_peer(group)
+    peer, address, lasting = balancer_peer(group), address_of(target), ExitStack()
+    if peer is None:
+        return error_page(503)
+    lasting.enter_context(IN_FLIGHT.request(address))
     try:
-        if peer is None:
-            return error_page(503)
-        port = NETWORK.route(peer, address_of(target), int(target.get("Port") or group.get("Port") or 80))
-        answer = await POOL.request(port, method, path, headers, body or b"")
-    except UnreachableError as error:
-        return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
-    except TargetError as error:
-        return error_page(error.status)
+        port = NETWORK.route(peer, address, int(target.get("Port") or group.get("Port") or 80))
+        answer = await POOL.request(port, request.method, request.target, request.headers, request.body)
+    except BaseException as error:
+        lasting.close()
+        if isinstance(error, UnreachableError):
+            return error_page(504 if error.errno == errno.ETIMEDOUT else 502)
+        if isinstance(error, TargetError):
+            return error_page(error.status)
+        raise
 
     async def run(send: Any, _receive: Any) -> None:
-        async for chunk in answer.body():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with lasting:
+            async for chunk in answer.body():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return answer.status, answer.headers, StreamingResponse(run)
 

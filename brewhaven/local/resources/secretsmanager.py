@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from brewhaven.local.emulator import wrap_handler
-from brewhaven.local.registry import Created, Properties, correction
+from brewhaven.local.emulator import succeed, truth, wrap_handler
+from brewhaven.local.registry import Created, Properties, correction, replace
 
 _TYPE = "AWS::SecretsManager::Secret"
 
@@ -48,3 +49,37 @@ def ref_of_a_secret_is_its_arn() -> None:
     wrap_handler(_TYPE, "create", by_arn)
     wrap_handler(_TYPE, "update", update_by_name)
     wrap_handler(_TYPE, "delete", delete_by_name)
+
+
+@correction
+def generated_secrets_follow_the_template() -> None:
+    """``GenerateSecretString`` draws as GetRandomPassword does; the emulator knows only length and excluded characters.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-secretsmanager-secret-generatesecretstring.html
+    """
+    from ministack.services import secretsmanager
+    from ministack.services.cloudformation import provisioners
+
+    switches = (
+        "ExcludeLowercase", "ExcludeNumbers", "ExcludePunctuation", "ExcludeUppercase", "IncludeSpace",
+        "RequireEachIncludedType",
+    )  # fmt: skip
+
+    def build(original: Any) -> Any:
+        def secret_string(properties: Properties) -> str:
+            wanted = properties.get("GenerateSecretString")
+            if not wanted or properties.get("SecretString"):
+                return str(original(properties))
+            request: dict[str, Any] = {"PasswordLength": int(wanted.get("PasswordLength", 32))}
+            request["ExcludeCharacters"] = wanted.get("ExcludeCharacters", "")
+            request |= {name: truth(wanted[name]) for name in switches if name in wanted}
+            answer = succeed("SecretsManager", secretsmanager._get_random_password(request))
+            generated = str(json.loads(answer)["RandomPassword"])
+            if not wanted.get("SecretStringTemplate"):
+                return generated
+            template = json.loads(wanted["SecretStringTemplate"])
+            return json.dumps({**template, wanted["GenerateStringKey"]: generated})
+
+        return secret_string
+
+    replace(provisioners, "_sm_secret_string", build)

@@ -90,10 +90,10 @@ def elderflower(d: Drawing) -> None:
     leaf(d, 304, 150, 56, -64, "#6db76b")
     for cx, cy, size in ((168, 396, 1.0), (206, 422, 0.8), (134, 424, 0.75)):
         for u, v in scatter(13, 2):
-            x, y = cx + u * 34 * size, cy + v * 18 * size
+            px, py = cx + u * 34 * size, cy + v * 18 * size
             for k, (dx, dy) in enumerate(((-4, 0), (4, 0), (0, -3), (0, 3))):
-                d.ellipse(x + dx, y + dy, 4, 3, "#fffbe8" if k % 2 else "#f6efd0")
-            d.circle(x, y, 1.6, "#e8c95a")
+                d.ellipse(px + dx, py + dy, 4, 3, "#fffbe8" if k % 2 else "#f6efd0")
+            d.circle(px, py, 1.6, "#e8c95a")
 
 
 @picture("berry-lemonade", "foam")

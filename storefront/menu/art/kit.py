@@ -7,7 +7,7 @@ on a round table in front of a large pale disc. Keep to that, and a new picture 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 WIDTH, HEIGHT = 640, 480
@@ -24,7 +24,7 @@ BACKDROPS = {
     "coral": ("#e9714e", "#f29272", "#d45a39"),
 }
 
-Stops = list[tuple[float, str]] | list[tuple[float, str, float]]
+Stops = Sequence[tuple[float, str] | tuple[float, str, float]]
 Picture = Callable[["Drawing"], None]
 PICTURES: dict[str, tuple[str, Picture]] = {}
 

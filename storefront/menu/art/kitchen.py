@@ -111,8 +111,10 @@ def eggs(d: Drawing) -> None:
         )
         d.line(f"M {o.cx + 24} {o.cy - 14} q 14 -10 28 -6", "#fff0b8", 5, opacity=0.8)
         for i, (u, v) in enumerate(scatter(32, 3)):
-            x, y = o.cx + u * 72, o.cy - 10 + v * 26
-            d.ellipse(x, y, 5, 2.4, "#3f8a4b" if i % 2 else "#6db76b", transform=f"rotate({i * 50} {x:.0f} {y:.0f})")
+            px, py = o.cx + u * 72, o.cy - 10 + v * 26
+            d.ellipse(
+                px, py, 5, 2.4, "#3f8a4b" if i % 2 else "#6db76b", transform=f"rotate({i * 50} {px:.0f} {py:.0f})"
+            )
     spoon(d, 160, 428, 90, -4)
 
 

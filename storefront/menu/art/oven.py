@@ -101,18 +101,18 @@ def strudel(d: Drawing) -> None:
     d.path(face, d.linear([(0, "#e2aa5f"), (1, "#a8652c")], 0, 0, 1, 1))
     d.path(face, "#f6dd9d", transform="translate(248 347) scale(.82) translate(-248 -347)")
     for i, (u, v) in enumerate(scatter(15, 3)):
-        x, y = 248 + u * 34, 348 + v * 40
+        px, py = 248 + u * 34, 348 + v * 40
         if i % 5 == 0:
-            d.ellipse(x, y, 8, 6, d.ball_fill("#59301f"))
+            d.ellipse(px, py, 8, 6, d.ball_fill("#59301f"))
         else:
             d.rect(
-                x - 9,
-                y - 7,
+                px - 9,
+                py - 7,
                 18,
                 13,
                 d.linear([(0, "#fdf0bd"), (1, "#e0bb5e")], 0, 0, 0, 1),
                 rx=5,
-                transform=f"rotate({i * 37} {x:.0f} {y:.0f})",
+                transform=f"rotate({i * 37} {px:.0f} {py:.0f})",
             )
     d.line("M 236 306 C 276 306 288 344 282 376", "#b97a38", 4, opacity=0.8)
     leaf(d, 446, 386, 46, 24, "#58a35d")

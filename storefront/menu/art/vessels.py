@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
@@ -143,7 +143,7 @@ def bowl(
 @contextmanager
 def glass(
     d: Drawing,
-    layers: list[tuple[float, str]],
+    layers: Sequence[tuple[float, str]],
     *,
     cx: float = 320,
     top: float = 128,

@@ -33,7 +33,7 @@ function draw(body, dialog) {
 }
 
 /** A line of the cart with its picture, its quantity and a way out. */
-export function cartLine(line, index) {
+function cartLine(line) {
   const say = (job) => job.catch((problem) => toast(problem.detail, 'bad'));
   const chosen = [line.size_name, ...line.extra_names].filter(Boolean).join(' · ');
   return h('li', { class: 'cart-line' },
@@ -45,6 +45,6 @@ export function cartLine(line, index) {
       line.note ? h('p', { class: 'soft' }, `“${line.note}”`) : null,
       line.problem ? h('p', { class: 'tag hot' }, line.problem) : null,
       h('div', { class: 'split cart-line-foot' },
-        stepper(line.quantity, { what: line.name, change: (quantity) => say(cart.setQuantity(index, quantity)) }),
-        h('button', { type: 'button', class: 'link-button danger', 'aria-label': `Remove ${line.name}`, onclick: () => say(cart.remove(index)) }, 'Remove'))));
+        stepper(line.quantity, { what: line.name, change: (quantity) => say(cart.setQuantity(line, quantity)) }),
+        h('button', { type: 'button', class: 'link-button danger', 'aria-label': `Remove ${line.name}`, onclick: () => say(cart.remove(line)) }, 'Remove'))));
 }

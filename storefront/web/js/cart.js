@@ -24,8 +24,9 @@ export const cart = {
     if (there) there.quantity += choice.quantity; else all.push({ ...choice });
     return all;
   }, lines)),
-  setQuantity: (index, quantity) => change((lines) => lines.map((line, at) => (at === index ? { ...line, quantity } : line))),
-  remove: (index) => change((lines) => lines.filter((_, at) => at !== index)),
+  // By what the line is, not by where: after a quick click before, it may stand elsewhere.
+  setQuantity: (which, quantity) => change((lines) => lines.map((line) => (sameThing(line, which) ? { ...line, quantity } : line))),
+  remove: (which) => change((lines) => lines.filter((line) => !sameThing(line, which))),
 };
 
 // One after another, so that two quick clicks never overwrite each other.

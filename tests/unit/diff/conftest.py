@@ -1,4 +1,4 @@
-"""Sides made by hand: `side({...resources...})`, and the small app built once for each of its variants."""
+"""Two sides compared, and the small app built once for each of its variants."""
 
 from __future__ import annotations
 
@@ -11,26 +11,10 @@ import pytest
 from brewhaven.diff.compare import compare
 from brewhaven.diff.model import Comparison, Deployment
 from brewhaven.diff.sources import synth
-from brewhaven.diff.sources.assembly import make_stack
 from brewhaven.diff.sources.place import Place
+from tests.unit.diff.sides import side
 
 APP = Path(__file__).parent / "app"
-
-
-def resource(type_: str, path: str, properties: dict[str, Any] | None = None, **attributes: Any) -> dict[str, Any]:
-    """A resource as the CDK writes it: its construct path is in its metadata."""
-    return {
-        "Type": type_,
-        "Properties": properties or {},
-        "Metadata": {"aws:cdk:path": f"Shop/{path}/Resource"},
-        **attributes,
-    }
-
-
-def side(resources: dict[str, Any], *, name: str = "Shop", label: str = "a side", **sections: Any) -> Deployment:
-    """A deployment of one stack."""
-    stack = make_stack(name, {"Resources": resources, **sections}, region="us-east-1")
-    return Deployment(label=label, stacks={name: stack})
 
 
 @pytest.fixture

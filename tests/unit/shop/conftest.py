@@ -23,7 +23,7 @@ from fastapi import FastAPI
 
 from shop.adapters import keys
 from shop.adapters.people import Argon2Hasher
-from shop.adapters.table import Table
+from shop.adapters.table import Table, to_wire
 from shop.app import create_app
 from shop.domain.customers import Role
 from shop.services import Services
@@ -107,6 +107,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",  # or it opens port 8883 to everybody
         "S3_DATA_DIR": str(home / "s3"),
         "SERVICES": "dynamodb,s3,ssm,secretsmanager,sts",
     }
@@ -171,43 +172,46 @@ def services(settings: Settings) -> Services:
 
 
 @pytest.fixture(scope="session")
-def table(settings: Settings) -> Table:
-    return Table(boto3.client("dynamodb"), settings.catalog_table)
+def dynamodb(settings: Settings) -> Any:
+    return boto3.client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def table(settings: Settings, dynamodb: Any) -> Table:
+    return Table(dynamodb, settings.catalog_table)
+
+
+def stored(product: dict[str, Any]) -> dict[str, Any]:
+    """A product as the seeder puts it into the table."""
+    return {
+        "pk": f"PRODUCT#{product['id']}",
+        "sk": "PRODUCT",
+        "type": "product",
+        "retired": False,
+        "version": 1,
+        **product,
+        "gsi1pk": "MENU",
+        "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
+    }
+
+
+MENU_ITEMS = [BOARD, *(stored(product) for product in (COFFEE, ESPRESSO, CROISSANT))]
 
 
 @pytest.fixture(autouse=True)
 def _menu(request: pytest.FixtureRequest) -> None:
     """Every test that uses the cloud begins with the same menu and nothing else."""
-    if "settings" in request.fixturenames:
-        _empty_table()
-        stored = request.getfixturevalue("table")
-        stored.put(BOARD)
-        for product in (COFFEE, ESPRESSO, CROISSANT):
-            add_product(stored, product)
-
-
-def add_product(table: Table, product: dict[str, Any]) -> None:
-    """Put a product as the seeder does: only what menu.json has, and the keys."""
-    table.put(
-        {
-            "pk": f"PRODUCT#{product['id']}",
-            "sk": "PRODUCT",
-            "type": "product",
-            "retired": False,
-            "version": 1,
-            **product,
-            "gsi1pk": "MENU",
-            "gsi1sk": f"{product['category']}#{product['sort']:06d}#{product['id']}",
-        }
-    )
-
-
-def _empty_table() -> None:
-    client = boto3.client("dynamodb")
-    items = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
-    for start in range(0, len(items), 25):
-        deletes = [{"DeleteRequest": {"Key": item}} for item in items[start : start + 25]]
-        client.batch_write_item(RequestItems={"catalog": deletes})  # type: ignore[dict-item]
+    if "settings" not in request.fixturenames:
+        return
+    client = request.getfixturevalue("dynamodb")
+    menu = {(item["pk"], item["sk"]) for item in MENU_ITEMS}
+    keys_there = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
+    writes: list[Any] = [
+        {"DeleteRequest": {"Key": key}} for key in keys_there if (key["pk"]["S"], key["sk"]["S"]) not in menu
+    ]
+    writes += [{"PutRequest": {"Item": to_wire(item)}} for item in MENU_ITEMS]
+    for start in range(0, len(writes), 25):
+        client.batch_write_item(RequestItems={"catalog": writes[start : start + 25]})
 
 
 @contextmanager

@@ -48,6 +48,9 @@ def cloudformation() -> dict[str, Any]:
     return {
         "describe_stacks": {"Stacks": [STACK]},
         "list_stack_resources": {"StackResourceSummaries": SUMMARIES},
+        "get_template": {
+            "TemplateBody": {"Image": {"Fn::Sub": f"x/cdk-container-assets-1-${{AWS::Region}}:{'a' * 64}"}}
+        },
     }
 
 
@@ -72,6 +75,7 @@ def test_everything_deployed_is_recorded_for_destroy(
     deploy.deploy(settings, cloud, WHOLE)
     record = stacks.Record.of(settings, cloud)
     assert record.ids(["BrewHaven-Phase1-Foundation"]) >= {"menu", "seeder"}, "what a later one replaced is still known"
+    assert record.ids_of_type(["BrewHaven-Phase1-Foundation"], stacks.IMAGE_ASSETS) == ["a" * 64]
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ class Deletion:
             "list_stack_resources": {"StackResourceSummaries": [
                 {"ResourceType": "AWS::EC2::VPC", "PhysicalResourceId": "vpc-0abc1234", "ResourceStatus": "COMPLETE"}
             ]},
+            "get_template": {"TemplateBody": {}},
             "list_stacks": lambda: {"StackSummaries": [_summary(FOUNDATION, self.status)]},
             "describe_stack_events": {"StackEvents": [
                 {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatus": "DELETE_FAILED",

@@ -125,7 +125,10 @@ EVERYTHING: dict[str, dict[str, Any]] = {
         }
     },
     "ssm": {"describe_parameters": {"Parameters": [{"Name": "/brew-haven/storefront/config"}]}},
-    "lambda": {"list_functions": {"Functions": [{"FunctionName": f"{FOUNDATION}-F"}]}},
+    "lambda": {
+        "list_functions": {"Functions": [{"FunctionName": f"{FOUNDATION}-F"}]},
+        "list_layers": {"Layers": [{"LayerName": "BrewHavenPhase1Layer"}]},
+    },
     "ecs": {
         "list_clusters": {"clusterArns": [f"arn:aws:ecs:r:1:cluster/{FOUNDATION}-C"]},
         "describe_clusters": {"clusters": [{"status": "ACTIVE"}]},

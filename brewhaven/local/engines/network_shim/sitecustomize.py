@@ -1,4 +1,4 @@
-"""Stands in for the network of a VPC inside processes of containers and instances (docs/decisions/local-network.md).
+"""Stands in for the network of a VPC inside processes of containers and instances (docs/decisions/0010).
 
 Every task on AWS has an address of its own, so that any number of them may listen on port 8080. On one machine they
 share the loopback interface. Python imports this module before the program, because its folder is on PYTHONPATH; it
@@ -129,7 +129,9 @@ def connect_ex(self: socket.socket, address: Any) -> int:
         return error.errno or errno.EHOSTUNREACH
 
 
-def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+def getaddrinfo(  # noqa: PLR0917  (the standard library's own signature)
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> Any:
     """Look a name up in Cloud Map first, then where the machine looks."""
     name = host.decode() if isinstance(host, bytes) else host
     if not name or "." not in name or _address(name) is not None:
