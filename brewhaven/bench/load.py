@@ -62,7 +62,7 @@ class Measured:
         return asdict(self)
 
 
-class _Http:
+class Http:
     """A connection that is kept, to one address."""
 
     def __init__(self, base: str) -> None:
@@ -92,7 +92,7 @@ class Get:
     path: str
 
     def client(self) -> Client:
-        connection, path = _Http(self.base), self.path
+        connection, path = Http(self.base), self.path
 
         class Reader:
             def step(self) -> None:
@@ -111,7 +111,7 @@ class Order:
     size: str
 
     def client(self) -> Client:
-        connection, lines = _Http(self.base), [{"product_id": self.product_id, "size": self.size}]
+        connection, lines = Http(self.base), [{"product_id": self.product_id, "size": self.size}]
         status, headers, body = connection.ask("GET", "/api/session")
         _expect(status, 200)
         cookie = (headers["Set-Cookie"] or "").split(";")[0]
@@ -174,7 +174,7 @@ def _dynamodb(environment: tuple[tuple[str, str], ...]) -> Any:
 
 def read_json(base: str, path: str) -> Any:
     """One answer, outside of any measurement."""
-    status, _, body = _Http(base).ask("GET", path)
+    status, _, body = Http(base).ask("GET", path)
     _expect(status, 200)
     return json.loads(body)
 

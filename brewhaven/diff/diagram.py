@@ -143,12 +143,16 @@ def _rows(resources: list[Resource], states: dict[object, State]) -> list[tuple[
         (state, words if number == 1 else f"{words} ({number})")
         for (state, words), number in sorted(counted.items(), key=lambda entry: order.index(entry[0][0]))
     ]
-    quiet_changes = Counter(states[item.key] for item in resources if item not in worth and states[item.key] != "same")
+    quiet = (item for item in resources if item not in worth and states[item.key] != "same")
+    quiet_changes = Counter((states[item.key], noun_of(item.type)) for item in quiet)
     if len(rows) > MOST_ROWS:
         rest = len(rows) - MOST_ROWS + 1
         rows = [*rows[: MOST_ROWS - 1], ("same", f"and {rest} kinds more")]
     elif not any(state != "same" for state, _ in rows):
-        rows += [(state, f"{number} part{'s' * (number > 1)} beside it") for state, number in quiet_changes.items()]
+        rows += [
+            (state, f"its {words}" if number == 1 else f"its {words} ({number})")
+            for (state, words), number in quiet_changes.most_common(MOST_ROWS - 1)
+        ]
     return rows
 
 

@@ -16,6 +16,7 @@ from brew_constructs.sources import MENU_PICTURES, NOT_CODE
 MEDIA = "media/"
 MENU_MEDIA = "media/menu/"
 UPLOADS = "media/uploads/"
+INCOMING = "media/uploads/incoming/"
 
 
 class AssetBucket(Construct):
@@ -25,8 +26,11 @@ class AssetBucket(Construct):
     *presigned* URL: the shop signs one request with its own rights and hands it out for a few minutes.
 
     Old versions of an object are kept for 30 days, so a mistake can be undone; parts of uploads that were never
-    finished go after a day. The bucket tells EventBridge of every new object from the start, and admits CloudFront
-    distributions of this account to `media/`: both are properties of the bucket, which a later stack could not add.
+    finished go after a day. So does an upload as it arrived, under `media/uploads/incoming/`: the shop looks at its
+    bytes and shows a copy of what is good, so that what it refused is nowhere for long.
+
+    The bucket tells EventBridge of every new object from the start, and admits CloudFront distributions of this account
+    to `media/`: both are properties of the bucket, which a later stack could not add.
 
     The bucket is emptied and deleted with its stack, because a course leaves nothing behind that costs money.
 
@@ -54,6 +58,12 @@ class AssetBucket(Construct):
                 ),
                 s3.LifecycleRule(
                     id="DropUnfinishedUploads", abort_incomplete_multipart_upload_after=cdk.Duration.days(1)
+                ),
+                s3.LifecycleRule(
+                    id="DropUploadsOnceLookedAt",
+                    prefix=INCOMING,
+                    expiration=cdk.Duration.days(1),
+                    noncurrent_version_expiration=cdk.Duration.days(1),
                 ),
             ],
             cors=[

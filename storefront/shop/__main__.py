@@ -39,7 +39,7 @@ def main() -> None:
     services = build(settings)
     config = uvicorn.Config(
         create_app(services),
-        host="0.0.0.0",  # noqa: S104  (inside the task; its security group decides who reaches it)
+        host=settings.host,
         port=PORT,
         log_config=None,
         access_log=False,

@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from shop.domain.accounts import Accounts
+from shop.domain.errors import Unavailable
 from shop.domain.ordering import Ordering
 from shop.domain.orders import Order
 from shop.domain.ports import Catalog, Hasher, Limiter, OrderBook, People, Pictures, Sessions
@@ -81,6 +82,9 @@ class Services:
             try:
                 check()
                 results[name] = "ok"
+            except Unavailable as error:
+                # Expected, and the adapter has noted it in one line.
+                results[name] = f"does not answer ({type(error).__name__})"
             except Exception as error:
                 logger.warning("%s is not ready", name, exc_info=True)
                 results[name] = f"does not answer ({type(error).__name__})"

@@ -7,7 +7,7 @@
 | `SESSION_SECRET_ARN` | the secret that holds the key for signed cookies | the shop does not start |
 | `SHOP_CONFIG_PARAMETER` | path of the JSON parameter by which later phases move orders | phase 1's way |
 | `SHOP_TIME_ZONE` | in which times are shown and a day of sales begins | `Europe/Vienna` |
-
+| `SHOP_HOST` | the address it listens on; `127.0.0.1` to try it on a desk | `0.0.0.0`, every one of its container |
 | `AWS_REGION` | the region; boto3 itself reads only `AWS_DEFAULT_REGION`, Fargate sets both | the SDK's own way |
 
 Credentials and endpoints are the AWS SDK's own business.
@@ -30,6 +30,7 @@ class Settings:
     config_parameter: str | None
     region: str | None
     zone: ZoneInfo
+    host: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -54,4 +55,6 @@ class Settings:
             config_parameter=environment.get("SHOP_CONFIG_PARAMETER") or None,
             region=environment.get("AWS_REGION") or None,
             zone=zone,
+            # Inside a container or an instance of its own, whose security group decides who reaches it.
+            host=environment.get("SHOP_HOST") or "0.0.0.0",  # noqa: S104
         )

@@ -92,7 +92,8 @@ class Surroundings:
             logger.exception("unexpected error")
             await _refuse(500, name)(scope, receive, send_dressed)
         finally:
-            level = logging.DEBUG if scope["path"] in _QUIET and status < 500 else logging.INFO
+            # Probes ask every few seconds; what makes the shop not ready is in the log already.
+            level = logging.DEBUG if scope["path"] in _QUIET and status != 500 else logging.INFO
             if logger.isEnabledFor(level):
                 facts = {
                     "method": scope["method"],

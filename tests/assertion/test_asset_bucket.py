@@ -60,6 +60,21 @@ def test_it_forgets_old_versions_and_unfinished_uploads(default: Template) -> No
     )
 
 
+def test_what_arrived_goes_after_a_day_and_what_the_shop_shows_stays(default: Template) -> None:
+    [bucket] = default.find_resources("AWS::S3::Bucket").values()
+    rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert expiring == [
+        {
+            "Id": "DropUploadsOnceLookedAt",
+            "Status": "Enabled",
+            "Prefix": "media/uploads/incoming/",
+            "ExpirationInDays": 1,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        }
+    ]
+
+
 def test_it_refuses_plain_http(default: Template) -> None:
     default.has_resource_properties(
         "AWS::S3::BucketPolicy",

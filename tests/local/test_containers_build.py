@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from brewhaven.local.engines import dockerfile
+from brewhaven.local.engines import dockerfile, environments
 from brewhaven.local.engines.dockerfile import DockerfileError
 from brewhaven.local.engines.image_build import build, ignore_rules
 from brewhaven.local.engines.image_layout import REQUIREMENTS_LABEL, Image
+from brewhaven.local.settings import REPOSITORY as CHECKOUT
 from tests.plugins.containers import REGISTRY, REPOSITORY, TINY, log_in, push_image, run_builder
 from tests.plugins.local_cloud import Cloud
 
@@ -27,8 +28,8 @@ def built(folder: Path, files: dict[str, str], **arguments: str) -> Image:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    environments = folder.parent / "environments"
-    return build(folder, file=None, arguments=arguments, environments_folder=environments, report=lambda _line: None)
+    kept = folder.parent / "environments"
+    return build(folder, file=None, arguments=arguments, environments_folder=kept, report=lambda _line: None)
 
 
 def names(image: Image) -> set[str]:
@@ -114,6 +115,19 @@ def test_requirements_become_part_of_the_image(tmp_path: Path) -> None:
     }
     labels = json.loads(built(tmp_path / "context", files).config)["config"]["Labels"]
     assert labels[REQUIREMENTS_LABEL] == "# nothing yet\n"
+
+
+def test_one_hash_asks_for_all_as_pip_does(tmp_path: Path) -> None:
+    half = f"idna==3.20 --hash=sha256:{'0' * 64}\nsix==1.17.0\n"
+    with pytest.raises(environments.RequirementsError, match=r"(?s)--require-hashes.*six"):
+        environments.ensure(tmp_path, half)
+
+
+def test_the_shops_lock_is_whole_and_installs_without_the_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hashes a package that the lock forgets is refused, so that this also shows that none is forgotten."""
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    environment = environments.ensure(tmp_path, (CHECKOUT / "storefront" / "requirements.txt").read_text())
+    assert list(environment.glob("lib/python*/site-packages/uvicorn"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -231,3 +232,21 @@ def test_attributes_are_the_names_of_a_request(cloud: Cloud) -> None:
                 reserved = attribute == "status" and not names  # a reserved word must be a placeholder
                 if not reserved:
                     assert guest.may("update_item", TableName=guest.table, Key=key("a"), **update, **named) is allowed
+
+
+def test_a_tables_own_policy_admits_and_refuses(cloud: Cloud) -> None:
+    with stack(cloud) as made:
+        guest = Guest(cloud, made, allow("dynamodb:GetItem"))
+        user = cloud.client("iam").get_user(UserName=made.physical_id("User"))["User"]["Arn"]
+        where = {"Principal": {"AWS": user}, "Resource": describe(cloud, guest.table)["TableArn"]}
+        assert guest.may("get_item", TableName=guest.table, Key=key("a"))
+        assert not guest.may("put_item", TableName=guest.table, Item=key("a"))
+        statements = [
+            {"Effect": "Allow", "Action": "dynamodb:PutItem", **where},
+            {"Effect": "Deny", "Action": "dynamodb:GetItem", **where},
+        ]
+        cloud.client("dynamodb").put_resource_policy(
+            ResourceArn=where["Resource"], Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
+        )
+        assert not guest.may("get_item", TableName=guest.table, Key=key("a"))
+        assert guest.may("put_item", TableName=guest.table, Item=key("a"))

@@ -60,6 +60,7 @@ def test_a_function_sees_aws_and_nothing_of_the_tool(cloud: Cloud) -> None:
         assert environment["TABLE"] == "cups"
         assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
         assert environment["_HANDLER"] == "index.handler"
+        assert environment["PATH"] == "/usr/local/bin:/usr/bin:/bin:/opt/bin"
         assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
         ours = ("MINISTACK", "BREWHAVEN", "GATEWAY", "STATE", "S3_", "AUTH", "USE_SSL", "DOCKER", "HOME", "PYTHON")
         assert [name for name in environment if name.startswith(ours)] == []

@@ -74,8 +74,13 @@ def ensure(folder: Path, requirements: str) -> Path:
 
 
 def _install(python: Path, listing: Path) -> None:
-    """Install from uv's cache, where `make setup` left the shop's packages; only what is missing needs the net."""
-    install = ("pip", "install", "--quiet", "--python", str(python), "-r", str(listing))
+    """Install from uv's cache, where `make setup` left the shop's packages; only what is missing needs the net.
+
+    As pip does, it insists on a hash for each package as soon as one has a hash.
+    """
+    install = ["pip", "install", "--quiet", "--python", str(python), "-r", str(listing)]
+    if "--hash=" in listing.read_text():
+        install.append("--require-hashes")
     try:
         _run(*install, "--offline")
     except RequirementsError:

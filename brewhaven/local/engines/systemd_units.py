@@ -17,7 +17,7 @@ from brewhaven.local.engines.containers import end_group
 from brewhaven.local.engines.watchdog import WATCHDOG
 
 STOP_SECONDS = 10
-_RESTARTING = ("always", "on-failure", "on-abnormal", "unless-stopped")
+_RESTARTING = ("always", "on-failure", "on-abnormal")
 
 
 class UnitError(Exception):

@@ -107,3 +107,23 @@ def requests_name_their_keys() -> None:
         return context
 
     replace(iam_actions, "dynamodb_service_context", build)
+
+
+@correction
+def tables_have_policies_of_their_own() -> None:
+    """A table's resource policy is evaluated with the caller's own, as a bucket's is; the emulator only keeps it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/access-control-resource-based.html
+    """
+    from ministack.core import iam_evaluator
+    from ministack.services import dynamodb
+
+    def policy_of(resource_arn: str) -> tuple[str, str] | None:
+        table_arn = resource_arn.partition("/index/")[0]
+        if not table_arn.startswith("arn:aws:dynamodb:"):
+            return None
+        found = dynamodb._resource_policies.get(table_arn)
+        return (found["Policy"], table_arn.split(":")[4]) if found else None
+
+    dynamodb.policy_of_table = policy_of
+    iam_evaluator._RESOURCE_POLICY_LOOKUPS["dynamodb"] = ("dynamodb", "policy_of_table")

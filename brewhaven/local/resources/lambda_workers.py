@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ _PLATFORM = frozenset(
     (
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION",
         "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_TASK_ROOT", "PATH", "NODE_PATH",
+        "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_TASK_ROOT", "NODE_PATH",
         "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
         "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED",
         "AWS_DISABLE_HOST_PREFIX_INJECTION", "_LAMBDA_FUNCTION_ARN", "_LAMBDA_TIMEOUT", "_LAMBDA_LAYERS_DIRS",
@@ -121,6 +122,7 @@ class _Processes:
         environment = {name: value for name, value in given.items() if name in _PLATFORM or name in own}
         environment |= {
             "LANG": "en_US.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
             "TZ": ":UTC",
             "TMPDIR": str(temporary),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",
@@ -136,6 +138,7 @@ class _Processes:
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]
         else:
             _link_node_sdk(Path(arguments[-1]).parent)
+            arguments = [shutil.which(arguments[0]) or arguments[0], *arguments[1:]]
         return subprocess.Popen(arguments, env=environment, **options)
 
 

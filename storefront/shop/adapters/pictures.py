@@ -22,7 +22,7 @@ from shop.domain.ports import UploadRequest
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_UPLOADS = "media/uploads/"
+_UPLOADS = "media/uploads/incoming/"  # the bucket forgets what is here after a day
 _READ_SECONDS = 900
 _REUSED_SECONDS = 300.0
 _UPLOAD_SECONDS = 600

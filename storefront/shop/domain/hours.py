@@ -1,8 +1,10 @@
 """Opening hours in the shop's own time zone.  Orders are taken at any hour and made when somebody is there."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from shop.domain.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ def next_change(moment: datetime, zone: ZoneInfo) -> datetime:
     """When the shop next opens or closes."""
     here = moment.astimezone(zone)
     for ahead in range(8):
-        date = (here + timedelta(days=ahead)).date()
-        day = WEEK[date.weekday()]
+        then = (here + timedelta(days=ahead)).date()
+        day = WEEK[then.weekday()]
         for clock in (day.opens, day.closes):
-            change = datetime.combine(date, clock, zone)
+            change = datetime.combine(then, clock, zone)
             if change > here:
                 return change
     raise AssertionError("a week holds an opening time")
@@ -48,3 +50,11 @@ def next_change(moment: datetime, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> str:
     """The day in the shop's zone on which this moment falls, as `2026-11-22`."""
     return moment.astimezone(zone).date().isoformat()
+
+
+def checked_day(text: str) -> str:
+    """A day of the calendar, written as `2026-11-22`.  Raises `Invalid`."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Invalid([("day", "There is no such day. Write one of the calendar as 2026-11-22.")]) from None

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from shop.domain import catalog, sales
-from shop.domain.errors import Invalid
-from shop.domain.hours import day_of
+from shop.domain.hours import checked_day, day_of
 from shop.domain.ids import now
 from shop.domain.managing import Managing
 from shop.routes import schemas, views
@@ -97,8 +96,6 @@ def set_stock(product_id: ProductId, body: schemas.NewStock, shop: Shop, _: Mana
 def new_upload(body: schemas.NewUpload, shop: Shop, _: ManagerWrites) -> schemas.Upload:
     """Stores nothing; asked again it answers another place to upload to."""
     upload = shop.pictures.new_upload(body.content_type)
-    if body.size_bytes > upload.max_bytes:
-        raise Invalid([("size_bytes", f"A picture has at most {upload.max_bytes} bytes.")])
     return schemas.Upload(
         id=upload.id,
         method="POST",
@@ -133,9 +130,12 @@ def complete_upload(upload_id: Annotated[str, Path(max_length=40)], shop: Shop, 
 def get_sales_today(
     shop: Shop,
     _: ManagerReads,
-    day: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Another day.")] = None,
+    day: Annotated[
+        str | None,
+        Query(pattern=schemas.DAY, description="Another day of the calendar.", json_schema_extra={"format": "date"}),
+    ] = None,
 ) -> schemas.Sales:
-    which = day or day_of(now(), shop.zone)
+    which = checked_day(day) if day is not None else day_of(now(), shop.zone)
     total = sales.add_up(which, shop.orders.sales_on(which), shop.zone)
     return schemas.Sales(
         day=which,

@@ -18,7 +18,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=8,
         max_length=100,
-        pattern=r"^[!-~]+$",
+        pattern=schemas.KEY,
         description="A fresh UUID for each new order; the same one when the same order is sent again.",
     ),
 ]

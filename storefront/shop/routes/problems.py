@@ -34,6 +34,13 @@ _SPOKEN = {
     413: ("Too large", "This request is larger than the shop reads."),
     415: ("Unsupported media type", "Send JSON, with the header Content-Type: application/json."),
 }
+_PATTERNS = {
+    schemas.SLUG: "Small letters, digits and dashes, please.",
+    schemas.PRODUCT_ID: "2 to 40 small letters, digits and dashes, please.",
+    schemas.KEY: "Letters, digits and signs without spaces, please; a UUID is good.",
+    schemas.DAY: "A day such as 2026-11-22, please.",
+}
+_ELSE = "This does not fit here; the contract (/api/openapi.json) says what does."
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -100,7 +107,7 @@ def install(app: FastAPI) -> None:
             where = next(each["loc"][-1] for each in found if each["type"] == "json_invalid")
             return problem(request, 400, "Malformed request", f"This is not JSON: it breaks off at character {where}.")
         problems = [(".".join(str(part) for part in each["loc"][1:]) or "body", _sentence(each)) for each in found]
-        detail = " ".join(f"{field}: {sentence}" for field, sentence in problems[:5])
+        detail = " ".join(f"{_place(each['loc'])}: {_sentence(each)}" for each in found[:5])
         return problem(request, 422, errors.Invalid.title, detail, problems=problems[:50], kind="invalid")
 
     async def http(request: Request, error: Exception) -> JSONResponse:
@@ -116,6 +123,8 @@ def install(app: FastAPI) -> None:
 def _sentence(error: Mapping[str, Any]) -> str:
     """What is wrong with one field.  Never repeats what was sent: it may be a password, or ten thousand characters."""
     context = error.get("ctx", {})
+    if error["loc"] == ("body",):
+        return "A JSON object with what this request needs, please."
     spoken = {
         "missing": "This is missing.",
         "extra_forbidden": "There is no such field.",
@@ -133,5 +142,24 @@ def _sentence(error: Mapping[str, Any]) -> str:
         "bool_parsing": "true or false, please.",
         "bool_type": "true or false, please.",
         "list_type": "A list, please.",
+        "model_type": "A JSON object, please.",
+        "model_attributes_type": "A JSON object, please.",
+        "dict_type": "A JSON object, please.",
+        "literal_error": f"One of these, please: {context.get('expected')}.",
+        "enum": f"One of these, please: {context.get('expected')}.",
+        "int_parsing_size": "This number is too large.",
+        "string_pattern_mismatch": _PATTERNS.get(str(context.get("pattern")), _ELSE),
     }
-    return spoken.get(str(error["type"]), f"{error['msg']}.")
+    return spoken.get(str(error["type"]), _ELSE)
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Where, for people, who count from one: `lines.0.price_cents` is "Line 1, price"."""
+    words: list[str] = []
+    for part in loc[1:]:
+        if isinstance(part, int) and words:
+            words[-1] = f"{words[-1].removesuffix('s')} {part + 1}"
+        else:
+            words.append(str(part).replace("_", " ").removesuffix(" cents"))
+    text = ", ".join(words) or "the body"
+    return text[0].upper() + text[1:]

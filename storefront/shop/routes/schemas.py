@@ -6,9 +6,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 from shop.domain.orders import Payment, Status
+from shop.domain.pictures import MAX_BYTES
+
+# The patterns of short texts; `shop.routes.problems` says each of them in words.
+SLUG = r"^[a-z0-9-]+$"
+PRODUCT_ID = r"^[a-z0-9-]{2,40}$"
+KEY = r"^[!-~]+$"
+DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 Cents = Annotated[StrictInt, Field(description="Money in integer cents.", examples=[420])]
-Slug = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9-]+$")]
+Slug = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=SLUG)]
 Text60 = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Text300 = Annotated[str, StringConstraints(max_length=300)]
 Name = Annotated[str, StringConstraints(max_length=60)]
@@ -267,7 +274,7 @@ class EditedProduct(Sent):
 
 
 class NewProduct(EditedProduct):
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{2,40}$")] | None = Field(
+    id: Annotated[str, StringConstraints(pattern=PRODUCT_ID)] | None = Field(
         default=None, description="Made of the name when left out. It never changes."
     )
     stock: Annotated[StrictInt, Field(ge=0, le=100_000)] | None = None
@@ -291,7 +298,7 @@ class Products(BaseModel):
 
 class NewUpload(Sent):
     content_type: Literal["image/jpeg", "image/png", "image/webp"]
-    size_bytes: Annotated[StrictInt, Field(ge=1, le=5_000_000)]
+    size_bytes: Annotated[StrictInt, Field(ge=1, le=MAX_BYTES)]
 
 
 class Upload(BaseModel):

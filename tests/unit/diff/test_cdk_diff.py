@@ -131,7 +131,7 @@ def missing(shown: Shown, comparison: Comparison) -> Iterator[str]:
             if "may cause replacement" in rest and change.replacement == "no":
                 yield f"the possible replacement of {logical_id} for {name}"
     outputs = {str(fact.fact.subject[2]) for fact in comparison.facts if fact.topic == "output"}
-    sections = {change.name for change in comparison.sections}
+    sections = {change.name or change.section for change in comparison.sections}
     for section, name in shown.others:
         if name not in outputs | sections:
             yield f"{section} {name}"

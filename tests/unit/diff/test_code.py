@@ -10,6 +10,7 @@ from typing import Any
 from brewhaven.diff.code import lesson_title
 from brewhaven.diff.compare import compare
 from brewhaven.diff.model import Comparison, Deployment, Frame, GrantCall
+from brewhaven.diff.render import markup
 from brewhaven.diff.sources.assembly import read_assembly
 from tests.unit.diff.sides import resource, side
 
@@ -76,6 +77,13 @@ def test_without_traces_the_construct_is_found_by_its_id(tmp_path: Path) -> None
     found = compare(side({}), table(0, code="", frames=()), tmp_path)
     assert lines(found) == ["stacks/shop.py:4"]
     assert not found.resources[0].code[0].exact
+
+
+def test_code_is_not_taken_for_markup(tmp_path: Path) -> None:
+    hostile = STACK.replace("self.catalog = ", "self.catalog = '<b>' or ")
+    found = compare(side({}), table(0, code=hostile), tmp_path)
+    assert "&lt;b&gt;" in markup.code(found.resources[0].code[0])
+    assert "<b>" not in markup.code(found.resources[0].code[0])
 
 
 def test_a_fact_shows_the_line_of_what_it_is_about(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",  # or it opens port 8883 to everybody
         "S3_DATA_DIR": str(home / "s3"),
         "SERVICES": "dynamodb,s3,ssm,secretsmanager,sts",
     }

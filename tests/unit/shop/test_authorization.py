@@ -24,7 +24,9 @@ WHO = ("anonymous", "guest", "customer", "other customer", "barista", "manager")
 # (method, path) -> (body, status for each of WHO).  {order} is an unpaid order of `customer`, fresh for each request.
 TABLE: dict[tuple[str, str], tuple[Any, tuple[int, int, int, int, int, int]]] = {
     ("GET", "/health"): (None, (200, 200, 200, 200, 200, 200)),
+    ("HEAD", "/health"): (None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/ready"): (None, (200, 200, 200, 200, 200, 200)),
+    ("HEAD", "/ready"): (None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/media/{key:path}"): (None, (302, 302, 302, 302, 302, 302)),
     ("GET", "/api/config"): (None, (200, 200, 200, 200, 200, 200)),
     ("GET", "/api/menu"): (None, (200, 200, 200, 200, 200, 200)),
@@ -113,7 +115,7 @@ def test_everybody_may_do_what_the_table_says_and_no_more(
 def test_no_write_gets_through_without_the_token(identities: dict[str, Browser]) -> None:
     """The manager may do everything; without the session's token, nothing."""
     for (method, path), (body, _) in TABLE.items():
-        if method == "GET":
+        if method in {"GET", "HEAD"}:
             continue
         address = _path(path, identities["customer"])
         answer = identities["manager"].raw(method, address, _body(body), headers={**_key(), "X-CSRF-Token": ""})

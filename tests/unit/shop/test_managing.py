@@ -129,6 +129,13 @@ def test_todays_sales_count_what_was_paid_and_not_cancelled(manager: Browser, gu
     assert manager.get("/api/sales/today?day=2020-01-01")["orders"] == 0
 
 
+@pytest.mark.parametrize("day", ["2026-99-99", "2026-02-29", "0000-01-01", "", "today"])
+def test_a_day_that_the_calendar_does_not_have_is_refused(manager: Browser, day: str) -> None:
+    problem = manager.get(f"/api/sales/today?day={day}", expect=422)
+    assert problem["errors"][0]["field"] == "day"
+    assert "2026-11-22" in problem["detail"]
+
+
 def test_menu_filters(guest: Browser) -> None:
     def ids(query: str) -> list[str]:
         return [each["id"] for each in guest.get(f"/api/menu?{query}")["products"]]

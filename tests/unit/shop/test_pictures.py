@@ -102,8 +102,8 @@ def test_an_svg_with_a_script_is_refused_and_never_shown(manager: Browser, guest
     upload_id, _ = upload(manager, SVG)
     problem = manager.post(f"/api/uploads/{upload_id}/complete", expect=422)
     assert "SVG" in problem["detail"]
-    guest.get(f"/media/uploads/{upload_id}", expect=404)
-    problem = add(manager, {**PRODUCT, "picture": f"media/uploads/{upload_id}"}, expect=422)
+    guest.get(f"/media/uploads/incoming/{upload_id}", expect=404)
+    problem = add(manager, {**PRODUCT, "picture": f"media/uploads/incoming/{upload_id}"}, expect=422)
     assert problem["errors"][0]["field"] == "picture"
 
 
@@ -111,8 +111,17 @@ def test_replacing_the_upload_afterwards_does_not_replace_the_picture(manager: B
     upload_id, _ = upload(manager, png())
     key = manager.post(f"/api/uploads/{upload_id}/complete")["picture"]
     s3 = boto3.client("s3")
-    s3.put_object(Bucket="assets", Key=f"media/uploads/{upload_id}", Body=SVG)
+    s3.put_object(Bucket="assets", Key=f"media/uploads/incoming/{upload_id}", Body=SVG)
     assert s3.get_object(Bucket="assets", Key=key)["Body"].read() == png()
+
+
+def test_what_arrives_and_what_is_shown_are_in_folders_of_their_own(manager: Browser) -> None:
+    """The bucket forgets the first folder after a day (see AssetBucket), and never the second."""
+    asked = manager.post("/api/uploads", {"content_type": "image/png", "size_bytes": 9}, expect=201)
+    assert asked["fields"]["key"] == f"media/uploads/incoming/{asked['id']}"
+    upload_id, _ = upload(manager, png())
+    shown = manager.post(f"/api/uploads/{upload_id}/complete")["picture"]
+    assert shown.startswith("media/uploads/checked/")
 
 
 def test_an_upload_that_never_arrived(manager: Browser) -> None:

@@ -4,12 +4,14 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -31,6 +33,7 @@ def environment(settings: Settings, cloud: str, tmp_path: Path) -> dict[str, str
         "CATALOG_TABLE": settings.catalog_table,
         "ASSET_BUCKET": settings.asset_bucket,
         "SESSION_SECRET_ARN": settings.session_secret_arn,
+        "SHOP_HOST": "127.0.0.1",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": cloud,
         "AWS_ACCESS_KEY_ID": "test",
@@ -50,6 +53,20 @@ def process(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str]
         until(lambda: _lives(address), 20, "the shop did not start")
         yield running, address
         running.kill()
+
+
+def test_it_listens_where_it_is_told(process: tuple[subprocess.Popen[str], str]) -> None:
+    """On a desk on 127.0.0.1 alone; a listener on every address would also answer at another one of this machine."""
+    port = urlsplit(process[1]).port
+    with socket.socket() as wire:
+        wire.settimeout(1)
+        assert wire.connect_ex(("127.0.0.2", port)) != 0
+
+
+def test_in_its_container_it_listens_on_every_address(environment: dict[str, str]) -> None:
+    assert Settings.from_environment(environment).host == "127.0.0.1"
+    del environment["SHOP_HOST"]
+    assert Settings.from_environment(environment).host == "0.0.0.0"  # noqa: S104  (the value that is meant)
 
 
 def test_it_serves_and_ends_at_once_when_told_even_while_somebody_waits(

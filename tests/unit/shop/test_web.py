@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 import requests
 import uvicorn
 
 from shop import logs
+from shop.adapters.table import Table
 from shop.app import create_app
 from shop.services import Services
 from shop.web import MAX_BODY, security_headers
@@ -72,6 +74,11 @@ def test_the_request_id_is_taken_over_and_named_in_errors(guest: Browser) -> Non
         ("GET", "/api/menu?max_price_cents=-1", {}, 422),
         ("GET", "/media/uploads/01KAN8M3T6Q0X3D1V7C5W9R2YB", {}, 404),
         ("GET", "/media/menu/%2e%2e/secret", {}, 404),
+        ("GET", "/media/menu/" + "x" * 10_000, {}, 404),
+        ("PUT", "/api/cart", {"data": "null", "headers": {"Content-Type": "application/json"}}, 422),
+        ("PUT", "/api/cart", {"json": {"lines": ["latte"]}}, 422),
+        ("PUT", "/api/cart", {"json": {"lines": {"0": "latte"}}}, 422),
+        ("GET", "/api/orders?limit=" + "9" * 30, {}, 422),
         ("PUT", "/api/cart", {"data": "{", "headers": {"Content-Type": "application/json"}}, 400),
         ("PUT", "/api/cart", {"data": "lines=1"}, 415),
         ("PUT", "/api/cart", {"data": "[]", "headers": {"Content-Type": "application/json"}}, 422),
@@ -98,7 +105,32 @@ def test_errors_are_problems_in_words(
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     assert problem["status"] == status
     assert re.search(r"[a-z]{3}.*[.)]$", problem["detail"]), problem["detail"]
+    assert not re.search(r"Input|should|valid|\w\.\d|\w_\w", problem["detail"]), problem["detail"]
     assert len(answer.content) < 2_000
+
+
+def test_a_problem_names_the_place_as_people_count_and_the_field_as_programs_do(guest: Browser) -> None:
+    lines = [{"product_id": "latte", "size": "s"}, {"product_id": "latte", "size": "s", "quantity": 99}]
+    problem = guest.put("/api/cart", {"lines": lines}, expect=422)
+    assert problem["detail"] == "Line 2, quantity: Not more than 20."
+    assert problem["errors"] == [{"field": "lines.1.quantity", "message": "Not more than 20."}]
+
+
+def test_a_library_never_speaks_for_the_shop(manager: Browser) -> None:
+    """What only staff can get wrong: a choice, a pattern, a day."""
+    upload = manager.post("/api/uploads", {"content_type": "image/gif", "size_bytes": 9}, expect=422)
+    assert upload["detail"] == "Content type: One of these, please: 'image/jpeg', 'image/png' or 'image/webp'."
+    move = manager.post("/api/orders/x/status", {"status": "drunk", "version": 1}, expect=422)
+    assert move["detail"].startswith("Status: One of these, please: 'awaiting_payment', 'new'")
+    named = manager.post("/api/products", {"id": "A B"}, expect=422, headers={"Idempotency-Key": "k" * 20})
+    assert {"field": "id", "message": "2 to 40 small letters, digits and dashes, please."} in named["errors"]
+    assert not [each for each in named["errors"] if re.search(r"Input|should|Field required", each["message"])]
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_a_probe_may_ask_with_head(shop: str, path: str) -> None:
+    answer = requests.head(shop + path, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_lone_surrogate_does_not_break_anything(guest: Browser) -> None:
@@ -160,6 +192,21 @@ def test_ready_tells_what_is_missing_and_health_does_not_care(services: Services
             "checks": {"table": "does not answer (OSError)", "secret": "ok"},
         }
         assert requests.get(f"{address}/health", timeout=10).status_code == 200
+
+
+def test_a_probe_that_fails_as_expected_costs_one_line_of_log(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Table(boto3.client("dynamodb"), "no-such-table")
+    checks = {"table": lambda: gone.get(("a", "b"))}
+    with serving(create_app(replace(services, checks=checks))) as address, caplog.at_level(logging.INFO, "shop"):
+        assert requests.get(f"{address}/ready", timeout=10).status_code == 503
+        caplog.clear()
+        answer = requests.get(f"{address}/ready", timeout=10)
+    assert answer.json()["checks"] == {"table": "does not answer (Unavailable)"}
+    [record] = [each for each in caplog.records if each.name.startswith("shop")]
+    assert not record.exc_info
+    assert "GetItem" in record.getMessage()
 
 
 def test_a_mistake_of_the_shop_is_noted_and_not_shown(services: Services, caplog: pytest.LogCaptureFixture) -> None:

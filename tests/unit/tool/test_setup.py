@@ -147,20 +147,34 @@ def test_a_pin_that_the_lock_does_not_hold_is_named(lock: Any, tmp_path: Path, m
     stale = tmp_path / "requirements.lock"
     stale.write_text(lock.LOCK.read_text().replace("boto3==", "boto3==0."))
     monkeypatch.setattr(lock, "LOCK", stale)
-    assert [problem.split()[0] for problem in lock.disagreements()] == ["boto3"]
+    problems = lock.disagreements()
+    assert [problem.split()[0] for problem in problems] == ["boto3", "boto3"]
+    assert "in the shop's lock" in problems[1]
+
+
+def test_a_lock_of_the_shop_that_lags_behind_is_named(
+    lock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = tmp_path / "requirements.txt"
+    stale.write_text(lock.STOREFRONT_LOCK.read_text().replace("fastapi==", "fastapi==0."))
+    monkeypatch.setattr(lock, "STOREFRONT_LOCK", stale)
+    problems = lock.disagreements()
+    assert [problem.split()[0] for problem in problems] == ["fastapi", "fastapi"]
+    assert "the shop's lock has 0." in problems[0]
 
 
 def test_every_requirement_is_pinned_exactly() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "storefront/requirements.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "storefront/requirements.in"):
         for line in (REPOSITORY / name).read_text().splitlines():
             text = line.split("#")[0].strip()
             assert not text or text.startswith("-") or "==" in text, f"{name}: {line}"
 
 
-def test_the_lock_names_hashes_and_no_address() -> None:
-    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+@pytest.mark.parametrize(("name", "least"), [("requirements.lock", 50), ("storefront/requirements.txt", 20)])
+def test_a_lock_names_hashes_and_no_address(name: str, least: int) -> None:
+    lines = (REPOSITORY / name).read_text().splitlines()
     packages = [number for number, line in enumerate(lines) if "==" in line and not line.startswith((" ", "#"))]
-    assert len(packages) > 50
+    assert len(packages) > least
     for number in packages:
         assert "--hash=sha256:" in lines[number + 1], lines[number]
     assert not [line for line in lines if "://" in line]

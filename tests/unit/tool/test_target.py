@@ -77,6 +77,7 @@ def test_a_shell_that_was_local_is_clean_for_aws(started_once: CloudSettings) ->
     assert [name for name in result if name.startswith("AWS_") and name != "AWS_PAGER"] == []
     assert "CDK_DEFAULT_ACCOUNT" not in result
     assert "NODE_EXTRA_CA_CERTS" not in result
+    assert result["BREWHAVEN_PORT"] == str(started_once.port), "`use local` finds the same cloud again"
     assert result["PATH"] == local["PATH"]
 
 
