@@ -70,8 +70,12 @@ class Target:
     def is_local(self) -> bool:
         return self.name == "local"
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this cloud, whatever the environment of this process says."""
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client of this cloud, whatever the environment of this process says.
+
+        Args:
+            credentials: boto3's ``aws_access_key_id`` and so on, to call as somebody else.
+        """
         endpoint = None
         if self.is_local:
             endpoint = self.environment["AWS_ENDPOINT_URL_S3" if service == "s3" else "AWS_ENDPOINT_URL"]
@@ -82,6 +86,7 @@ class Target:
             endpoint_url=endpoint,
             verify=self.environment.get("AWS_CA_BUNDLE") if self.is_local else None,
             config=Config(retries=retries, connect_timeout=10),
+            **credentials,
         )
 
 

@@ -22,8 +22,8 @@ class Clients(Protocol):
     @property
     def region(self) -> str: ...
 
-    def client(self, service: str) -> Any:
-        """A boto3 client."""
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client, with the caller's own credentials or with those given."""
 
 
 class NotDeployedError(BrewHavenError):
@@ -74,6 +74,21 @@ class Deployment:
             if service not in self._made:
                 self._made[service] = self._clients.client(service)
             return self._made[service]
+
+    def client_as(self, role_arn: str, service: str, *, session: str = "verify") -> Any:
+        """A boto3 client with an hour's keys of a role.
+
+        Raises:
+            ClientError: The role does not exist, or may not be assumed.
+        """
+        keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session)["Credentials"]
+        with self._lock:
+            return self._clients.client(
+                service,
+                aws_access_key_id=keys["AccessKeyId"],
+                aws_secret_access_key=keys["SecretAccessKey"],
+                aws_session_token=keys["SessionToken"],
+            )
 
     @cached_property
     def descriptions(self) -> dict[str, dict[str, Any]]:

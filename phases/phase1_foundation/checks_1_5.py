@@ -78,7 +78,7 @@ def _two_kinds_in_two_zones(zones: dict[str, list[bool]], nat_gateways: int) -> 
             set(kinds) == {True, False},
             f"in zone {zone} {sum(kinds)} of {len(kinds)} subnets have a way to the internet",
             where=NETWORK_CODE,
-            next_step="give each zone one PUBLIC and one PRIVATE_ISOLATED subnet: what faces nobody goes into the latter",
+            next_step="give each zone one PUBLIC and one PRIVATE_ISOLATED subnet; what faces nobody goes there",
         )
     expect(
         nat_gateways == 0,
@@ -199,7 +199,7 @@ credentials = CHECKS.check(
     "instance-credentials",
     lesson="1.5",
     objective="ec2-hosting",
-    proves="The instance has a role, gives its keys to version 2 requests only, and nobody has a key file to log in with",
+    proves="The instance has a role, hands its keys to version 2 requests only, and knows no key pair",
 )
 
 

@@ -189,7 +189,9 @@ def _(cloud: Deployment) -> str:
     groups = _service(cloud)["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
     balancer = cloud.resources("AWS::EC2::SecurityGroup", of="StorefrontLoadBalancer")[0].physical_id
     permissions = [
-        rule for group in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"] for rule in group["IpPermissions"]
+        rule
+        for group in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+        for rule in group["IpPermissions"]
     ]
     sources = [
         source
@@ -229,7 +231,8 @@ def _(template: Template) -> str:
     [service] = template.resources("AWS::ECS::Service", of="Storefront")
     names = template.resources("AWS::ServiceDiscovery::Service", of="Storefront")
     expect(
-        names and any(template.mentions(name.logical_id, service.properties.get("ServiceRegistries")) for name in names),
+        names
+        and any(template.mentions(name.logical_id, service.properties.get("ServiceRegistries")) for name in names),
         "the service is entered under no name",
         where=f"`cloud_map_options` in {CODE}",
         next_step="give the service cloud_map_options, and the cluster a private namespace",
