@@ -12,7 +12,7 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -70,12 +70,8 @@ class Target:
     def is_local(self) -> bool:
         return self.name == "local"
 
-    def client(self, service: str, **credentials: str) -> Any:
-        """A boto3 client of this cloud, whatever the environment of this process says.
-
-        Args:
-            credentials: boto3's ``aws_access_key_id`` and so on, to call as somebody else.
-        """
+    def client(self, service: str) -> Any:
+        """A boto3 client of this cloud, whatever the environment of this process says."""
         endpoint = None
         if self.is_local:
             endpoint = self.environment["AWS_ENDPOINT_URL_S3" if service == "s3" else "AWS_ENDPOINT_URL"]
@@ -86,8 +82,16 @@ class Target:
             endpoint_url=endpoint,
             verify=self.environment.get("AWS_CA_BUNDLE") if self.is_local else None,
             config=Config(retries=retries, connect_timeout=10),
-            **credentials,
         )
+
+    def acting_as(self, keys: Mapping[str, str]) -> Target:
+        """The same cloud, asked with a role's temporary keys as ``sts:AssumeRole`` answers them."""
+        session = boto3.Session(
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        return replace(self, _session=session)
 
 
 def chosen(settings: CloudSettings) -> Name:

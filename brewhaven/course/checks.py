@@ -1,6 +1,6 @@
 """The checks framework: what a check is, what it looks at, and how it says what is wrong.
 
-A phase's ``checks.py`` (or several files ``checks_*.py``, one a lesson) declares its checks:
+A phase's ``checks.py`` declares its checks:
 
     CHECKS = CheckList()
 
@@ -107,19 +107,11 @@ class CheckList:
         Raises:
             ValueError: The id is taken.
         """
+        if any(check.id == id_ for check in self.checks):
+            raise ValueError(f"there are two checks with the id {id_}")
         check = Check(id_, lesson, objective, proves, alone)
-        self.add(check)
-        return check
-
-    def add(self, check: Check) -> None:
-        """Take in a check that is declared already.
-
-        Raises:
-            ValueError: The id is taken.
-        """
-        if any(known.id == check.id for known in self.checks):
-            raise ValueError(f"there are two checks with the id {check.id}")
         self.checks.append(check)
+        return check
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
@@ -132,23 +124,15 @@ def expect(holds: object, what: str, *, where: str, next_step: str) -> None:
 
 
 def load(folder: Path) -> CheckList:
-    """The checks of a phase's folder, from ``checks.py`` and ``checks_*.py`` in the order of their lessons.
-
-    A phase without such a file has none.
+    """The checks of a phase's folder; a phase without ``checks.py`` has none.
 
     Raises:
-        BrewHavenError: A file does not define ``CHECKS``.
-        ValueError: Two checks have the same id.
+        BrewHavenError: The file does not define ``CHECKS``.
     """
-    found = [check for path in sorted(folder.glob("checks*.py")) for check in _read(path)]
-    together = CheckList()
-    for check in sorted(found, key=lambda check: check.number):
-        together.add(check)
-    return together
-
-
-def _read(path: Path) -> CheckList:
-    name = f"{path.parent.name}_{path.stem}"
+    path = folder / "checks.py"
+    if not path.exists():
+        return CheckList()
+    name = f"{folder.name}_checks"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BrewHavenError(f"{path} cannot be imported.")

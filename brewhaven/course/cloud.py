@@ -22,8 +22,11 @@ class Clients(Protocol):
     @property
     def region(self) -> str: ...
 
-    def client(self, service: str, **credentials: str) -> Any:
-        """A boto3 client, with the caller's own credentials or with those given."""
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+
+    def acting_as(self, keys: Mapping[str, str]) -> Clients:
+        """The same cloud, with a role's temporary keys."""
 
 
 class NotDeployedError(BrewHavenError):
@@ -75,20 +78,10 @@ class Deployment:
                 self._made[service] = self._clients.client(service)
             return self._made[service]
 
-    def client_as(self, role_arn: str, service: str, *, session: str = "verify") -> Any:
-        """A boto3 client with an hour's keys of a role.
-
-        Raises:
-            ClientError: The role does not exist, or may not be assumed.
-        """
-        keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session)["Credentials"]
-        with self._lock:
-            return self._clients.client(
-                service,
-                aws_access_key_id=keys["AccessKeyId"],
-                aws_secret_access_key=keys["SecretAccessKey"],
-                aws_session_token=keys["SessionToken"],
-            )
+    def assume(self, role_arn: str) -> Clients:
+        """Clients of a role of the deployment, as whoever works in it would have them."""
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="brewhaven-verify")
+        return self._clients.acting_as(answer["Credentials"])
 
     @cached_property
     def descriptions(self) -> dict[str, dict[str, Any]]:

@@ -44,7 +44,7 @@ class Clients:
     def __init__(self, cloudformation: CloudFormation) -> None:
         self._cloudformation = cloudformation
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str) -> Any:
         assert service == "cloudformation"
         return self._cloudformation
 

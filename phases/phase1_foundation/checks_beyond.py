@@ -1,4 +1,4 @@
-"""Checks of lesson 1.7: the boundary around what staff can ever be allowed."""
+"""Checks of lessons 1.5 to 1.7 that look further: ways within AWS, room to grow, and a boundary put to the test."""
 
 from __future__ import annotations
 
@@ -10,67 +10,113 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from brewhaven.course.checks import CheckList, expect, listed, statements
+from brewhaven.course.checks import CheckList, expect
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.template import Template
 
 CHECKS = CheckList()
 
-CODE = "`limit` in constructs/brew_constructs/staff_roles.py"
-ROLES = ("BaristaRoleArn", "ManagerRoleArn", "AuditorRoleArn")
-RIGHTS_ABOUT_RIGHTS = ("*", "iam:*", "sts:*", "organizations:*")
+NETWORK_CODE = "constructs/brew_constructs/shop_network.py"
+STOREFRONT_CODE = "constructs/brew_constructs/storefront.py"
+BOUNDARY_CODE = "`limit` in constructs/brew_constructs/staff_roles.py"
 # On AWS it takes some seconds until a new role and its policy are known everywhere.
 PATIENCE_SECONDS = 40
 
 
-bound = CHECKS.check(
-    "staff-bounded",
-    lesson="1.7",
-    objective="iam-boundaries",
-    proves="Every role of the staff has the boundary, and the boundary gives no right to change rights",
+endpoints = CHECKS.check(
+    "network-endpoints",
+    lesson="1.5",
+    objective="network-foundations",
+    proves="Every subnet reaches S3 and DynamoDB without leaving AWS",
 )
 
 
-@bound.on_template
+@endpoints.on_template
 def _(template: Template) -> str:
-    roles = template.resources("AWS::IAM::Role", of="StaffRoles")
-    [boundary] = template.resources("AWS::IAM::ManagedPolicy", of="StaffRolesBoundary")
-    free = [r.logical_id for r in roles if r.properties.get("PermissionsBoundary") != {"Ref": boundary.logical_id}]
-    return _all_bounded(len(roles), free, boundary.properties["PolicyDocument"])
+    tables = {table.logical_id for table in template.resources("AWS::EC2::RouteTable", of="ShopNetwork")}
+    served = {
+        str(entry.properties["ServiceName"]["Fn::Join"][1][-1]).lstrip("."): {
+            table["Ref"] for table in entry.properties["RouteTableIds"]
+        }
+        for entry in template.resources("AWS::EC2::VPCEndpoint", of="ShopNetwork")
+    }
+    return _all_served(served, tables)
 
 
-@bound.on_cloud
+@endpoints.on_cloud
 def _(cloud: Deployment) -> str:
-    iam, boundary = cloud.client("iam"), cloud.outputs["StaffBoundaryArn"]
-    names = [cloud.outputs[output].rpartition("/")[2] for output in ROLES]
-    found = {name: iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}) for name in names}
-    free = [name for name, limit in found.items() if limit.get("PermissionsBoundaryArn") != boundary]
-    version = iam.get_policy(PolicyArn=boundary)["Policy"]["DefaultVersionId"]
-    document = iam.get_policy_version(PolicyArn=boundary, VersionId=version)["PolicyVersion"]["Document"]
-    return _all_bounded(len(names), free, document)
+    ec2 = cloud.client("ec2")
+    here = [{"Name": "vpc-id", "Values": [cloud.resources("AWS::EC2::VPC", of="ShopNetwork")[0].physical_id]}]
+    tables = {
+        table["RouteTableId"]
+        for table in ec2.describe_route_tables(Filters=here)["RouteTables"]
+        if any("SubnetId" in association for association in table["Associations"])
+    }
+    served = {
+        entry["ServiceName"].rpartition(".")[2]: set(entry["RouteTableIds"])
+        for entry in ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]
+        if entry["VpcEndpointType"] == "Gateway"
+    }
+    return _all_served(served, tables)
 
 
-def _all_bounded(roles: int, free: list[str], document: Any) -> str:
-    expect(
-        not free,
-        f"without the boundary: {', '.join(free)}",
-        where=f"{CODE}, and IAM > Roles > the role > Permissions boundary",
-        next_step="apply the boundary to every role: PermissionsBoundary.of(role).apply(boundary)",
+def _all_served(served: dict[str, set[str]], tables: set[str]) -> str:
+    for service in ("s3", "dynamodb"):
+        missing = tables - served.get(service, set())
+        expect(
+            tables and not missing,
+            f"{len(missing)} of {len(tables)} route tables have no way to {service}",
+            where=NETWORK_CODE + ", and VPC > Endpoints",
+            next_step=f"add a gateway endpoint for {service} to the network: it is free",
+        )
+    return f"gateway endpoints for S3 and DynamoDB in {len(tables)} route tables"
+
+
+scaling = CHECKS.check(
+    "tasks-scale",
+    lesson="1.6",
+    objective="fargate-hosting",
+    proves="The number of tasks follows the use of their processors, within limits",
+)
+
+
+@scaling.on_template
+def _(template: Template) -> str:
+    targets = template.resources("AWS::ApplicationAutoScaling::ScalableTarget", of="Storefront")
+    policies = template.resources("AWS::ApplicationAutoScaling::ScalingPolicy", of="Storefront")
+    return _scales(
+        [(target.properties["MinCapacity"], target.properties["MaxCapacity"]) for target in targets],
+        [policy.properties["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for policy in policies],
     )
-    wide = [
-        action
-        for statement in statements(document)
-        if statement["Effect"] == "Allow"
-        for action in listed(statement.get("Action", "*"))
-        if action in RIGHTS_ABOUT_RIGHTS or action.startswith("iam:")
-    ]
-    expect(
-        not wide,
-        f"the boundary allows {', '.join(wide)}: whoever is inside could open the gate",
-        where=CODE,
-        next_step="list only what the work needs, and nothing of iam:",
+
+
+@scaling.on_cloud
+def _(cloud: Deployment) -> str:
+    client = cloud.client("application-autoscaling")
+    resource = f"service/{cloud.outputs['StorefrontClusterName']}/{cloud.outputs['StorefrontServiceName']}"
+    targets = client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[resource])["ScalableTargets"]
+    policies = client.describe_scaling_policies(ServiceNamespace="ecs", ResourceId=resource)["ScalingPolicies"]
+    return _scales(
+        [(target["MinCapacity"], target["MaxCapacity"]) for target in targets],
+        [policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for policy in policies],
     )
-    return f"{roles} roles inside the boundary"
+
+
+def _scales(limits: list[tuple[Any, Any]], values: list[Any]) -> str:
+    expect(
+        limits and values,
+        "nothing adds a task when the queue grows",
+        where=f"`scaling` in {STOREFRONT_CODE}, and ECS > the service > Service auto scaling",
+        next_step="call auto_scale_task_count and scale_on_cpu_utilization on the service",
+    )
+    least, most = limits[0]
+    expect(
+        1 <= int(least) < int(most),
+        f"the number of tasks may go from {least} to {most}",
+        where=f"`auto_scale_task_count` in {STOREFRONT_CODE}",
+        next_step="give it at least one task and room to grow",
+    )
+    return f"{least} to {most} tasks, at {float(values[0]):.0f} percent"
 
 
 holds = CHECKS.check(
@@ -96,47 +142,17 @@ def _(cloud: Deployment) -> str:
     expect(
         "reading a product" in allowed,
         "with the boundary not even a product can be read, so the counter cannot work",
-        where=CODE,
+        where=BOUNDARY_CODE,
         next_step="allow the staff's everyday work in the boundary; compare it with the policies of lesson 1.4",
     )
     beyond = [name for name in allowed if name != "reading a product"]
     expect(
         not beyond,
         f"the boundary lets through {' and '.join(beyond)}",
-        where=CODE,
+        where=BOUNDARY_CODE,
         next_step="name the leading keys that staff may touch, and let `Null` ask for a key, as `_only_keys` does",
     )
     return "inside: a product; outside: a customer, a scan"
-
-
-grants_nothing = CHECKS.check(
-    "boundary-grants-nothing",
-    lesson="1.7",
-    objective="iam-boundaries",
-    proves="What the boundary allows and no policy grants is denied: a barista adds no product",
-)
-
-
-@grants_nothing.on_cloud
-def _(cloud: Deployment) -> str:
-    table = cloud.outputs["CatalogTableName"]
-    barista = _as(cloud, cloud.outputs["BaristaRoleArn"])
-
-    def add_a_product() -> None:
-        # Nothing is written in any case: no item has this key.
-        barista.put_item(
-            TableName=table,
-            Item={"pk": {"S": "PRODUCT#no-such-product"}, "sk": {"S": "PRODUCT"}},
-            ConditionExpression="attribute_exists(pk)",
-        )
-
-    expect(
-        not _is_allowed(add_a_product),
-        "a barista may write products",
-        where="IAM > Roles > the barista's > Permissions: what was attached to it besides the stack's own policy?",
-        next_step="remove what nobody needs; the menu is the manager's",
-    )
-    return "the barista's PutItem on a product was denied"
 
 
 @contextmanager
@@ -178,7 +194,7 @@ def _as(cloud: Deployment, role_arn: str) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return cloud.client_as(role_arn, "dynamodb")
+            return cloud.assume(role_arn).client("dynamodb")
         except ClientError:
             if time.monotonic() > deadline:
                 raise
