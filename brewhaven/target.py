@@ -12,7 +12,7 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -83,6 +83,15 @@ class Target:
             verify=self.environment.get("AWS_CA_BUNDLE") if self.is_local else None,
             config=Config(retries=retries, connect_timeout=10),
         )
+
+    def acting_as(self, keys: Mapping[str, str]) -> Target:
+        """The same cloud, asked with a role's temporary keys as ``sts:AssumeRole`` answers them."""
+        session = boto3.Session(
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        return replace(self, _session=session)
 
 
 def chosen(settings: CloudSettings) -> Name:

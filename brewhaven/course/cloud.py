@@ -25,6 +25,9 @@ class Clients(Protocol):
     def client(self, service: str) -> Any:
         """A boto3 client."""
 
+    def acting_as(self, keys: Mapping[str, str]) -> Clients:
+        """The same cloud, with a role's temporary keys."""
+
 
 class NotDeployedError(BrewHavenError):
     """The stack that is looked at is not there, or not whole."""
@@ -74,6 +77,11 @@ class Deployment:
             if service not in self._made:
                 self._made[service] = self._clients.client(service)
             return self._made[service]
+
+    def assume(self, role_arn: str) -> Clients:
+        """Clients of a role of the deployment, as whoever works in it would have them."""
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="brewhaven-verify")
+        return self._clients.acting_as(answer["Credentials"])
 
     @cached_property
     def descriptions(self) -> dict[str, dict[str, Any]]:

@@ -111,11 +111,27 @@ class ServiceMonitor:
                 self._failures.pop((group, task["taskDefinitionArn"]), None)
                 ecs._record_service_task_healthy(key, task)
         primary = ecs._primary_deployment(service)
+        if primary and primary.get("rolloutState") == "COMPLETED" and self._lacks_tasks(service, group):
+            ecs._reconcile_service_tasks(cluster, key)
         if primary and primary.get("rolloutState") == "IN_PROGRESS":
             ecs._reconcile_service_tasks(cluster, key)
             ecs._complete_service_deployment(cluster, key)
             if primary.get("rolloutState") == "COMPLETED":
                 _say(service, "has reached a steady state.")
+
+    @staticmethod
+    def _lacks_tasks(service: Record, group: str) -> bool:
+        """Whether fewer tasks live than are wanted, because somebody stopped one."""
+        from ministack.services import ecs
+
+        living = [
+            task
+            for task in ecs._tasks.values()
+            if task.get("group") == group
+            and task.get("clusterArn") == service.get("clusterArn")
+            and task.get("lastStatus") != "STOPPED"
+        ]
+        return len(living) < int(service.get("desiredCount") or 0)
 
     def _age(self, task: Record) -> float:
         containers = self._engine.containers.of_task(task["taskArn"])
