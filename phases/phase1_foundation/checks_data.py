@@ -253,7 +253,7 @@ def _(cloud: Deployment) -> str:
     )
     items = [item for page in pages for item in page["Items"]]
     found = {item["pk"]["S"].removeprefix("PRODUCT#") for item in items}
-    missing = [p["id"] for p in menu()["products"] if p["id"] not in found and not _is_retired(cloud, p["id"])]
+    missing = [p["id"] for p in menu()["products"] if p["id"] not in found and _is_for_sale(cloud, p["id"])]
     expect(
         not missing,
         f"{', '.join(missing)} is in the table and not in the index, so no guest sees it",
@@ -265,9 +265,10 @@ def _(cloud: Deployment) -> str:
     return f"{len(items)} products by one query"
 
 
-def _is_retired(cloud: Deployment, product: str) -> bool:
-    item = cloud.client("dynamodb").get_item(TableName=table_name(cloud), Key=key(f"PRODUCT#{product}", "PRODUCT"))
-    return bool(item.get("Item", {}).get("retired", {}).get("BOOL"))
+def _is_for_sale(cloud: Deployment, product: str) -> bool:
+    """Whether the table has the product and nobody retired it; one that is not there is menu-seeded's business."""
+    answer = cloud.client("dynamodb").get_item(TableName=table_name(cloud), Key=key(f"PRODUCT#{product}", "PRODUCT"))
+    return "Item" in answer and not answer["Item"].get("retired", {}).get("BOOL")
 
 
 no_scan = CHECKS.check(
@@ -367,9 +368,8 @@ def _(template: Template) -> str:
 
 def a_picture(cloud: Deployment) -> str:
     """The key of some picture of the menu."""
-    listing = cloud.client("s3").list_objects_v2(
-        Bucket=cloud.outputs["AssetBucketName"], Prefix="media/menu/", MaxKeys=5
-    )
+    bucket = cloud.outputs["AssetBucketName"]
+    listing = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="media/menu/", MaxKeys=1)
     return str(listing["Contents"][0]["Key"])
 
 
@@ -598,7 +598,7 @@ def _(template: Template) -> str:
     ]
     expect(
         policies and not loose,
-        f"staff reads or writes every item of the table, customers too: {', '.join(loose)} has no condition on the keys",
+        f"staff reads or writes every item, customers too: {', '.join(loose)} has no condition on the keys",
         where=f"{CONSTRUCTS}/staff_roles.py",
         next_step="add the condition on dynamodb:LeadingKeys",
     )

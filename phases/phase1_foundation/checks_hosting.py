@@ -65,8 +65,8 @@ def _(template: Template) -> str:
     gateways = template.resources("AWS::EC2::NatGateway")
     expect(
         len(subnets) == 4 and len(open_routes) == 2 and not isolated,
-        f"there are {len(subnets)} subnets and {len(open_routes)} ways to the internet; there must be 4 and 2, and none "
-        f"from an isolated subnet ({', '.join(isolated) or 'none here'})",
+        f"there are {len(subnets)} subnets and {len(open_routes)} ways to the internet; there must be 4 and 2, and "
+        f"none from an isolated subnet ({', '.join(isolated) or 'none here'})",
         where=f"{CONSTRUCTS}/shop_network.py",
         next_step="put the subnets back as the lesson has them and deploy again",
     )
@@ -246,7 +246,7 @@ balanced = CHECKS.check(
 
 @balanced.on_template
 def _(template: Template) -> str:
-    groups = [g for g in template.resources(GROUP, of="StorefrontSecurityGroup")]
+    groups = template.resources(GROUP, of="StorefrontSecurityGroup")
     inline = [rule for group in groups for rule in group.properties.get("SecurityGroupIngress", [])]
     rules = [
         rule.properties for rule in template.resources("AWS::EC2::SecurityGroupIngress", of="StorefrontSecurityGroup")
