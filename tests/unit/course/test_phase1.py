@@ -139,6 +139,15 @@ def open_ssh(body: Body) -> None:
     rules.append({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "203.0.113.7/32"})
 
 
+def endpoint_of_public_subnets_alone(body: Body) -> None:
+    endpoint = of_type(body, "AWS::EC2::VPCEndpoint", "ShopNetworkVpcDynamoDb")
+    endpoint["RouteTableIds"] = endpoint["RouteTableIds"][:2]
+
+
+def never_scale(body: Body) -> None:
+    of_type(body, "AWS::ApplicationAutoScaling::ScalableTarget", "Storefront")["MaxCapacity"] = 1
+
+
 def never_roll_back(body: Body) -> None:
     configuration = of_type(body, "AWS::ECS::Service")["DeploymentConfiguration"]
     configuration["DeploymentCircuitBreaker"]["Rollback"] = False
@@ -175,6 +184,8 @@ BREAKS: dict[str, Callable[[Body], None]] = {
     "balancer-is-the-only-way": open_the_tasks,
     "found-by-name": leave_the_phone_book,
     "staff-bounded": lift_the_boundary,
+    "network-endpoints": endpoint_of_public_subnets_alone,
+    "tasks-scale": never_scale,
 }
 
 
