@@ -157,8 +157,8 @@ def _check_attachable(properties: Properties) -> None:
     from ministack.services import iam
 
     for arn in properties.get("ManagedPolicyArns") or []:
-        if iam._policy_exists(arn):
-            continue
+        if not arn or iam._policy_exists(arn):
+            continue  # an empty list of a template's parameters arrives as one empty name
         if not iam._is_aws_managed_arn(arn):
             raise handler_error(f"Policy {arn} does not exist or is not attachable.", _SERVICE, 404, "NotFound")
         logger.warning("%s is not known to the local cloud: attached to a role or group it allows nothing", arn)
