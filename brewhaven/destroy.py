@@ -89,7 +89,7 @@ def destroy(settings: CloudSettings, cloud: Target, what: Plan) -> Findings:
         record.add_deployed(cloud, name)
     for name in what.stacks:
         with console.step(f"Deleting {name}") as step:
-            _delete_stack(cloud, name, step)
+            delete_stack(cloud, name, step)
     ownership = _ownership(cloud, record, what)
     with console.step("Looking for what is left") as step:
         findings = inventory.of_target(cloud, ownership)
@@ -118,7 +118,12 @@ def _ownership(cloud: Target, record: stacks.Record, what: Plan) -> Ownership:
     )
 
 
-def _delete_stack(cloud: Target, name: str, step: console.Step) -> None:
+def delete_stack(cloud: Target, name: str, step: console.Step) -> None:
+    """Delete one stack and wait until it is gone, saying meanwhile how much of it is left.
+
+    Raises:
+        BrewHavenError: It is protected, or CloudFormation could not delete it; the message says which part and why.
+    """
     client = cloud.client("cloudformation")
     stack = client.describe_stacks(StackName=name)["Stacks"][0]
     if stack.get("EnableTerminationProtection"):

@@ -42,18 +42,20 @@ class Stack:
 
     def create(self, resources: Resources, **outputs: Any) -> dict[str, str]:
         """Create the stack; return its outputs."""
-        return self._operate(self._client.create_stack, "CREATE_COMPLETE", resources, outputs)
+        return self._operate(self._client.create_stack, "CREATE_COMPLETE", self.template(resources, outputs))
+
+    def create_from(self, template: dict[str, Any]) -> dict[str, str]:
+        """Create the stack from a whole template; return its outputs."""
+        return self._operate(self._client.create_stack, "CREATE_COMPLETE", json.dumps(template))
 
     def update(self, resources: Resources, **outputs: Any) -> dict[str, str]:
         """Update the stack; return its outputs."""
-        return self._operate(self._client.update_stack, "UPDATE_COMPLETE", resources, outputs)
+        return self._operate(self._client.update_stack, "UPDATE_COMPLETE", self.template(resources, outputs))
 
-    def _operate(
-        self, call: Callable[..., Any], wanted: str, resources: Resources, outputs: dict[str, Any]
-    ) -> dict[str, str]:
+    def _operate(self, call: Callable[..., Any], wanted: str, template: str) -> dict[str, str]:
         call(
             StackName=self.name,
-            TemplateBody=self.template(resources, outputs),
+            TemplateBody=template,
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         status, stack = self._wait(self.name)

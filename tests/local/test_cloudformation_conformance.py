@@ -166,3 +166,20 @@ def test_a_change_set_without_changes_says_so(cloud: Cloud) -> None:
             time.sleep(0.05)
         assert found["Status"] == "FAILED"
         assert "didn't contain changes" in found["StatusReason"]
+
+
+def test_conditions_compute_what_they_compare(cloud: Cloud) -> None:
+    """The bootstrap stack decides so over the policies with which CloudFormation deploys."""
+    joined = {"Fn::Join": ["", ref("Policies")]}
+    template = {
+        "Parameters": {"Policies": {"Type": "CommaDelimitedList", "Default": ""}},
+        "Conditions": {
+            "Given": {"Fn::Not": [{"Fn::Equals": ["", joined]}]},
+            "Here": {"Fn::Equals": [{"Fn::Sub": "in-${AWS::Region}"}, "in-us-east-1"]},
+            "Region": {"Fn::Equals": [ref("AWS::Region"), "us-east-1"]},
+        },
+        "Resources": {"Topic": typed("AWS::SNS::Topic")},
+        "Outputs": {name: {"Value": {"Fn::If": [name, "yes", "no"]}} for name in ("Given", "Here", "Region")},
+    }
+    with stack(cloud) as made:
+        assert made.create_from(template) == {"Given": "no", "Here": "yes", "Region": "yes"}

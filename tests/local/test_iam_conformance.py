@@ -141,3 +141,9 @@ def test_a_role_name_that_is_taken_is_refused(cloud: Cloud) -> None:
             second.create({"Role": role("ecs-tasks.amazonaws.com", RoleName=f"{first.name}-role")})
         document = cloud.client("iam").get_role(RoleName=f"{first.name}-role")["Role"]["AssumeRolePolicyDocument"]
         assert document["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_a_policy_that_does_not_exist_is_not_attached(cloud: Cloud) -> None:
+    missing = "arn:aws:iam::111122223333:policy/none"
+    with stack(cloud) as made, pytest.raises(StackError, match=f"Policy {missing} does not exist or is not attachable"):
+        made.create({"Role": role(ManagedPolicyArns=[missing])})

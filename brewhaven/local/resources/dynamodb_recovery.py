@@ -14,8 +14,9 @@ from brewhaven.local.registry import correction, replace
 Record = dict[str, Any]
 # Under this key a table keeps since when it can be restored, and what each write since then replaced.
 _KEY = "_recovery"
-_MOST_WRITES = 100_000
-_FORGOTTEN_AT_ONCE = 10_000
+# The journal is saved with the table, so it is bounded: beyond this, the window that can be restored begins later.
+_MOST_WRITES = 20_000
+_FORGOTTEN_AT_ONCE = 2_000
 _WINDOW_SECONDS = 35 * 24 * 3600
 
 

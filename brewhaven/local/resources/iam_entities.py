@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from brewhaven.local.emulator import handler_error, query, succeed, wrap_action, wrap_handler
 from brewhaven.local.registry import Created, Properties, correction, resource
 
+logger = logging.getLogger("brewhaven.local.iam")
 _SERVICE = "Iam"
 _GONE = ("NoSuchEntity",)
 
@@ -31,6 +33,7 @@ class Group:
         from ministack.services import iam
 
         name = _name(properties, "GroupName", stack_name, logical_id, 128)
+        _check_attachable(properties)
         succeed(_SERVICE, iam._create_group(query(GroupName=name, Path=properties.get("Path"))))
         return self.update(name, {}, properties, stack_name)
 
@@ -149,6 +152,18 @@ class InstanceProfile:
             succeed(_SERVICE, iam._delete_instance_profile(query(InstanceProfileName=physical_id)), ignore=_GONE)
 
 
+def _check_attachable(properties: Properties) -> None:
+    """Refuse managed policies of the account that do not exist; say which of AWS's this cloud does not know."""
+    from ministack.services import iam
+
+    for arn in properties.get("ManagedPolicyArns") or []:
+        if not arn or iam._policy_exists(arn):
+            continue  # an empty list of a template's parameters arrives as one empty name
+        if not iam._is_aws_managed_arn(arn):
+            raise handler_error(f"Policy {arn} does not exist or is not attachable.", _SERVICE, 404, "NotFound")
+        logger.warning("%s is not known to the local cloud: attached to a role or group it allows nothing", arn)
+
+
 def _boundary(role_name: str, old: Properties, new: Properties) -> None:
     from ministack.services import iam
 
@@ -172,6 +187,7 @@ def roles_keep_their_boundary_and_their_name() -> None:
             name = properties.get("RoleName")
             if name and name in iam._roles:
                 raise handler_error(f"Role with name {name} already exists.", _SERVICE, 409, "AlreadyExists")
+            _check_attachable(properties)
             made: Created = original(logical_id, properties, stack_name)
             _boundary(made[0], {}, properties)
             return made
@@ -180,6 +196,7 @@ def roles_keep_their_boundary_and_their_name() -> None:
 
     def update(original: Any) -> Any:
         def handler(physical_id: str, old: Properties, new: Properties, *rest: Any) -> Created:
+            _check_attachable(new)
             changed: Created = original(physical_id, old, new, *rest)
             _boundary(changed[0], old, new)
             return changed

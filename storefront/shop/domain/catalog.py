@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shop.domain.errors import Invalid
+from shop.domain.texts import is_blank, problem_of
 
 MAX_PRICE_CENTS = 100_000
 MAX_STOCK = 100_000
@@ -155,6 +156,7 @@ def check_product(product: Product, board: Board) -> None:
     _expect_distinct(problems, "extras", [extra.id for extra in product.extras])
     for number, size in enumerate(product.sizes):
         _expect_text(problems, f"sizes.{number}.name", size.name, MAX_NAME)
+        _expect_no_control(problems, f"sizes.{number}.detail", size.detail)
         expect(
             0 <= size.price_cents <= MAX_PRICE_CENTS,
             f"sizes.{number}.price_cents",
@@ -181,13 +183,22 @@ def check_product(product: Product, board: Board) -> None:
         "Finish the upload first: a product shows only pictures that the shop has checked.",
     )
     expect(len(product.picture_alt) <= MAX_DESCRIPTION, "picture_alt", "Describe the picture in 300 characters.")
+    _expect_no_control(problems, "picture_alt", product.picture_alt)
     if problems:
         raise Invalid(problems)
 
 
 def _expect_text(problems: list[tuple[str, str]], where: str, text: str, longest: int) -> None:
-    if not 1 <= len(text.strip()) <= longest:
+    if is_blank(text) or len(text.strip()) > longest:
         problems.append((where, f"The {where.rsplit('.', 1)[-1]} needs 1 to {longest} characters, got {len(text)}."))
+    _expect_no_control(problems, where, text)
+
+
+def _expect_no_control(problems: list[tuple[str, str]], where: str, text: str) -> None:
+    # A description may be a paragraph of several lines.
+    strange = problem_of(text, lines=where == "description")
+    if strange:
+        problems.append((where, strange))
 
 
 def _expect_distinct(problems: list[tuple[str, str]], where: str, ids: Sequence[str]) -> None:

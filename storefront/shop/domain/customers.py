@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shop.domain.errors import Forbidden, Invalid, SignInNeeded
+from shop.domain.texts import is_blank, problem_of
 
 MAX_PERSON_NAME = 60
 MAX_EMAIL = 254
@@ -67,7 +68,7 @@ class Caller:
 def checked_email(email: str) -> str:
     """The e-mail address as it is stored and compared: trimmed, lower case.  Raises `Invalid`."""
     tidy = email.strip().lower()
-    if len(tidy) > MAX_EMAIL or not _EMAIL.fullmatch(tidy):
+    if len(tidy) > MAX_EMAIL or not _EMAIL.fullmatch(tidy) or problem_of(tidy):
         raise Invalid([("email", "That does not look like an e-mail address, such as ada@example.org.")])
     return tidy
 
@@ -75,8 +76,10 @@ def checked_email(email: str) -> str:
 def check_new_person(name: str, email: str, password: str) -> None:
     """Raises `Invalid` with every problem at once."""
     problems: list[tuple[str, str]] = []
-    if not 1 <= len(name.strip()) <= MAX_PERSON_NAME or any(ord(letter) < 32 for letter in name):
+    if is_blank(name) or len(name.strip()) > MAX_PERSON_NAME:
         problems.append(("name", f"A name has 1 to {MAX_PERSON_NAME} characters on one line."))
+    elif strange := problem_of(name):
+        problems.append(("name", strange))
     try:
         checked_email(email)
     except Invalid as invalid:

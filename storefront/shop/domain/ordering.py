@@ -12,6 +12,7 @@ from shop.domain.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound
 from shop.domain.orders import MAX_NOTE, Choice, Order, Status, Step, price_all, short_of
 from shop.domain.payments import charge
 from shop.domain.ports import Catalog, OrderBook
+from shop.domain.texts import problem_of
 
 MAX_PICKUP_NAME = 40
 KEY_LENGTH = (8, 100)
@@ -67,10 +68,14 @@ class Ordering:
 
     def _new(self, caller: Caller, choices: Sequence[Choice], name: str, note: str, expected: int | None) -> Order:
         problems = []
-        if len(name) > MAX_PICKUP_NAME or any(ord(letter) < 32 for letter in name):
+        if len(name) > MAX_PICKUP_NAME:
             problems.append(("name", f"The name we call out has at most {MAX_PICKUP_NAME} characters on one line."))
+        elif strange := problem_of(name):
+            problems.append(("name", strange))
         if len(note) > MAX_NOTE:
             problems.append(("note", f"A note has at most {MAX_NOTE} characters, got {len(note)}."))
+        elif strange := problem_of(note, lines=True):
+            problems.append(("note", strange))
         if problems:
             raise Invalid(problems)
         products = self._catalog.get_many({choice.product_id for choice in choices})

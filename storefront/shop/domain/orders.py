@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from shop.domain.catalog import Product
 from shop.domain.errors import Conflict, Invalid
+from shop.domain.texts import problem_of
 
 MAX_QUANTITY = 20
 MAX_LINES = 20
@@ -220,6 +221,8 @@ def price(choice: Choice, product: Product | None) -> Line:
         problems.append(("quantity", f"Order 1 to {MAX_QUANTITY} of a kind at once, got {choice.quantity}."))
     if len(choice.note) > MAX_NOTE:
         problems.append(("note", f"A note has at most {MAX_NOTE} characters, got {len(choice.note)}."))
+    elif strange := problem_of(choice.note, lines=True):
+        problems.append(("note", strange))
     if product is None:
         problems.append(("product_id", f"There is no product {choice.product_id!r} on the menu."))
         raise Invalid(problems)

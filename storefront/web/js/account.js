@@ -1,7 +1,7 @@
 // Signing in, signing up, signing out.
 
 import { call, forgetSession } from './api.js';
-import { $, fill, h, notice, showFieldErrors } from './dom.js';
+import { $, fill, h, notice, showFieldErrors, written } from './dom.js';
 import { page, signOut } from './shell.js';
 
 const PAGES = ['index.html', 'checkout.html', 'orders.html', 'order.html', 'board.html', 'manager.html'];
@@ -11,9 +11,9 @@ page('account.html', async ({ customer }) => {
   const place = $('[data-page]');
   place.setAttribute('aria-busy', 'false');
   if (customer) {
-    $('h1').textContent = `Hello, ${customer.name}`;
+    fill($('h1'), 'Hello, ', written(customer.name));
     fill(place, h('div', { class: 'rows narrow' },
-      h('p', {}, `You are signed in as ${customer.email}${customer.role === 'customer' ? '' : ` (${customer.role})`}.`),
+      h('p', {}, 'You are signed in as ', written(customer.email), `${customer.role === 'customer' ? '' : ` (${customer.role})`}.`),
       h('div', { class: 'actions' },
         h('a', { class: 'button', href: HOME[customer.role] }, customer.role === 'customer' ? 'See the menu' : 'To work'),
         h('a', { class: 'button quiet', href: 'orders.html' }, 'My orders'),

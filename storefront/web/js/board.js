@@ -1,7 +1,7 @@
 // The barista's board: what to make, what is being made, what waits to be fetched.  Live.
 
 import { call, follow } from './api.js';
-import { $, fill, h, icon, notice, openDialog, toast } from './dom.js';
+import { $, fill, h, icon, notice, openDialog, toast, written } from './dom.js';
 import { clock, count } from './format.js';
 import { page, showFailure } from './shell.js';
 
@@ -60,12 +60,12 @@ function slip(order, action, reload) {
     h('p', { class: 'split' }, h('strong', { class: 'slip-number' }, order.number),
       order.status === 'collected' ? h('span', { class: 'soft' }, clock(order.updated_at))
         : h('span', { class: late ? 'tag hot' : 'tag' }, icon('clock'), h('span', { dataset: { since: paid } }, age(paid)))),
-    order.name ? h('p', { class: 'slip-name' }, order.name) : null,
+    order.name ? h('p', { class: 'slip-name' }, written(order.name)) : null,
     h('ul', { class: 'slip-lines' }, order.lines.map((line) => h('li', {},
-      h('strong', {}, `${line.quantity} × ${line.name}`),
+      h('strong', {}, `${line.quantity} × `, written(line.name)),
       h('span', {}, [line.size.name, ...line.extras.map(({ name }) => name)].join(', ')),
-      line.note ? h('em', {}, `“${line.note}”`) : null))),
-    order.note ? h('p', { class: 'slip-note' }, `“${order.note}”`) : null,
+      line.note ? h('em', {}, '“', written(line.note), '”') : null))),
+    order.note ? h('p', { class: 'slip-note' }, '“', written(order.note), '”') : null,
     order.may.move_to ? h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button small', 'aria-label': `${action}: ${order.number}`, onclick: (event) => move(event, order, reload) }, action),
       h('button', { type: 'button', class: 'link-button danger', 'aria-label': `Cancel ${order.number}`, onclick: () => confirmCancel(order, reload) }, 'Cancel')) : null);
@@ -79,7 +79,7 @@ async function move(event, order, reload) {
 function confirmCancel(order, reload) {
   const dialog = openDialog(h('div', { class: 'ask' },
     h('h2', {}, `Cancel ${order.number}?`),
-    h('p', {}, `${order.name || 'The guest'} gets the money back and sees it at once.`),
+    h('p', {}, written(order.name || 'The guest'), ' gets the money back and sees it at once.'),
     h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button', onclick: async () => { dialog.close(); await act(() => call('POST', `/orders/${order.id}/cancel`), reload); } }, 'Cancel the order'),
       h('button', { type: 'button', class: 'button quiet', onclick: () => dialog.close() }, 'Keep it'))), { label: `Cancel order ${order.number}` });

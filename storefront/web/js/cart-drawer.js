@@ -1,7 +1,7 @@
 // The cart as a drawer at the right edge.
 
 import { cart } from './cart.js';
-import { empty, fill, h, icon, openDialog, picture, stepper, toast } from './dom.js';
+import { empty, fill, h, icon, openDialog, picture, stepper, toast, written } from './dom.js';
 import { count, money } from './format.js';
 
 export function openCartDrawer() {
@@ -39,10 +39,10 @@ function cartLine(line) {
   return h('li', { class: 'cart-line' },
     picture(line.picture_url, '', { width: 88, height: 66 }),
     h('div', {},
-      h('div', { class: 'split' }, h('h3', {}, line.name),
+      h('div', { class: 'split' }, h('h3', {}, written(line.name)),
         h('span', { class: 'number' }, line.total_cents === null ? '' : money(line.total_cents))),
       chosen ? h('p', { class: 'soft' }, chosen) : null,
-      line.note ? h('p', { class: 'soft' }, `“${line.note}”`) : null,
+      line.note ? h('p', { class: 'soft' }, '“', written(line.note), '”') : null,
       line.problem ? h('p', { class: 'tag hot' }, line.problem) : null,
       h('div', { class: 'split cart-line-foot' },
         stepper(line.quantity, { what: line.name, change: (quantity) => say(cart.setQuantity(line, quantity)) }),

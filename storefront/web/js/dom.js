@@ -19,6 +19,9 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** What people have written, such as a name: right-to-left text in it does not rearrange what stands around it. */
+export const written = (text) => h('bdi', {}, text);
+
 export function $(selector, root = document) {
   return root.querySelector(selector);
 }

@@ -1,7 +1,7 @@
 // The manager's page: today's sales, stock and the products.
 
 import { call } from './api.js';
-import { $, empty, fill, h, icon, picture, toast } from './dom.js';
+import { $, empty, fill, h, icon, picture, toast, written } from './dom.js';
 import { count, money } from './format.js';
 import { editProduct } from './product-form.js';
 import { page } from './shell.js';
@@ -47,7 +47,7 @@ function drawSales(place, sales) {
       h('figure', { class: 'card' }, h('figcaption', {}, 'By the hour'), hours(sales.by_hour, busiest)),
       h('section', { class: 'card rows', 'aria-labelledby': 'best' }, h('h3', { id: 'best' }, 'What sells best'),
         h('ol', { class: 'best' }, sales.by_product.slice(0, 6).map((each) => h('li', { class: 'split' },
-          h('span', {}, each.name), h('span', { class: 'number soft' }, `${each.quantity} × · ${money(each.revenue_cents)}`))))))
+          h('span', {}, written(each.name)), h('span', { class: 'number soft' }, `${each.quantity} × · ${money(each.revenue_cents)}`))))))
       : h('p', { class: 'notice' }, icon('clock'), 'Nothing sold yet today. The first order will show up here by itself.'));
 }
 
@@ -71,7 +71,7 @@ function drawList(list) {
   fill(list, shown.length ? h('table', {},
     h('thead', {}, h('tr', {}, ['Product', 'Category', 'Price', 'Stock', ''].map((name) => h('th', { scope: 'col' }, name || h('span', { class: 'visually-hidden' }, 'Actions'))))),
     h('tbody', {}, shown.map((product) => h('tr', { class: product.retired ? 'retired' : '', dataset: { product: product.id } },
-      h('th', { scope: 'row' }, h('div', { class: 'named' }, picture(product.picture_url, '', { width: 64, height: 48 }), h('span', {}, product.name,
+      h('th', { scope: 'row' }, h('div', { class: 'named' }, picture(product.picture_url, '', { width: 64, height: 48 }), h('span', {}, written(product.name),
         product.retired ? h('span', { class: 'tag hot' }, 'Retired') : null))),
       h('td', {}, names.get(product.category) ?? product.category),
       h('td', { class: 'number' }, product.sizes.map(({ price_cents: price }) => money(price)).join(' / ')),
@@ -94,7 +94,7 @@ function stockForm(product, list) {
     if (!/^\d{0,6}$/.test(text)) { toast('Stock is a whole number, or empty for what is made to order.', 'bad'); return; }
     const body = { stock: text === '' ? null : Number(text), ...(product.stock === null ? {} : { expected: product.stock }) };
     save(() => call('PUT', `/products/${product.id}/stock`, { body }), list, `Stock of ${product.name}: ${text || 'made to order'}.`);
-  } }, h('label', { class: 'visually-hidden', for: id }, `Stock of ${product.name}`), input,
+  } }, h('label', { class: 'visually-hidden', for: id }, 'Stock of ', written(product.name)), input,
   h('button', { type: 'submit', class: 'button quiet small', 'aria-label': `Save stock of ${product.name}` }, 'Set'));
 }
 

@@ -2,7 +2,7 @@
 
 import { call } from './api.js';
 import { cart } from './cart.js';
-import { $, empty, fill, h, icon, picture, toast } from './dom.js';
+import { $, empty, fill, h, icon, picture, toast, written } from './dom.js';
 import { count, money } from './format.js';
 import { openProduct, tags } from './product-dialog.js';
 import { openingLine, page } from './shell.js';
@@ -90,7 +90,7 @@ function newCard(product, eager) {
     h('div', { class: 'item-picture' }, picture(product.picture_url, product.picture_alt, { eager })),
     product.available ? h('button', { type: 'button', class: 'item-add', 'aria-label': `Add ${product.name} to the cart`, onclick: () => quickAdd(product) }, icon('plus')) : null,
     h('div', { class: 'item-text' },
-      h('h3', {}, h('a', { class: 'item-open', href: `#product/${product.id}` }, product.name)),
+      h('h3', {}, h('a', { class: 'item-open', href: `#product/${product.id}` }, written(product.name))),
       h('p', { class: 'item-price number' }, from, money(product.from_cents)),
       h('p', { class: 'item-description soft' }, product.description),
       h('p', { class: 'actions item-tags' }, tags(product))));

@@ -1,6 +1,6 @@
 // The lines of an order or cart as a short list.
 
-import { h, picture } from './dom.js';
+import { h, picture, written } from './dom.js';
 import { money } from './format.js';
 
 export function orderLines(lines) {
@@ -8,9 +8,9 @@ export function orderLines(lines) {
     const chosen = [line.size?.name ?? line.size_name, ...(line.extras?.[0]?.name ? line.extras.map(({ name }) => name) : line.extra_names ?? [])];
     return h('li', {},
       h('span', { class: 'number' }, `${line.quantity} ×`),
-      h('strong', {}, line.name),
+      h('strong', {}, written(line.name)),
       h('span', { class: 'number' }, line.total_cents === null ? '' : money(line.total_cents)),
-      h('span', { class: 'soft' }, [...chosen, line.note && `“${line.note}”`].filter(Boolean).join(' · ')));
+      h('span', { class: 'soft' }, chosen.filter(Boolean).join(' · '), line.note ? [chosen.length ? ' · “' : '“', written(line.note), '”'] : null));
   }));
 }
 

@@ -1,7 +1,7 @@
 // One order, live: the page asks and the shop answers as soon as something changes.
 
 import { call, follow } from './api.js';
-import { $, fill, h, icon, notice, toast } from './dom.js';
+import { $, fill, h, icon, notice, toast, written } from './dom.js';
 import { STATUS, clock, day } from './format.js';
 import { orderAgain } from './order-again.js';
 import { orderLines, thumbs, totalLine } from './order-lines.js';
@@ -32,7 +32,7 @@ page('orders.html', async (context) => {
   const show = (order) => {
     place.setAttribute('aria-busy', 'false');
     fill(ticket, drawOrder(order, show));
-    $('h1').textContent = order.name ? `For ${order.name}` : 'Your order';
+    fill($('h1'), order.name ? ['For ', written(order.name)] : 'Your order');
     document.title = `${STATUS[order.status]}: ${order.number} · Brew Haven`;
     if (status && status !== order.status) announce.textContent = `Order ${order.number}: ${STATUS[order.status]}. ${WORDS[order.status]}`;
     status = order.status;
@@ -62,7 +62,7 @@ function drawOrder(order, show) {
         ['collected', 'cancelled'].includes(order.status) ? h('button', { type: 'button', class: 'button', onclick: () => orderAgain(order) }, icon('again'), 'Order again') : null)),
     h('section', { class: 'card rows', 'aria-labelledby': 'what' },
       h('h2', { id: 'what' }, 'What you get'), h('p', { class: 'soft' }, `${day(order.created_at)}, ${clock(order.created_at)}`),
-      orderLines(order.lines), order.note ? h('p', { class: 'soft' }, `“${order.note}”`) : null, totalLine(order.total_cents)));
+      orderLines(order.lines), order.note ? h('p', { class: 'soft' }, '“', written(order.note), '”') : null, totalLine(order.total_cents)));
 }
 
 function track(order) {

@@ -1,7 +1,7 @@
 // What was ordered before, and the way to have it again.
 
 import { call } from './api.js';
-import { $, empty, fill, h, icon } from './dom.js';
+import { $, empty, fill, h, icon, written } from './dom.js';
 import { STATUS, clock, day, money } from './format.js';
 import { orderAgain } from './order-again.js';
 import { thumbs } from './order-lines.js';
@@ -26,7 +26,7 @@ function past(order) {
         h('strong', {}, h('time', { datetime: order.created_at }, `${day(order.created_at)}, ${clock(order.created_at)}`)),
         h('span', { class: `tag ${order.status === 'ready' || order.status === 'collected' ? 'good' : order.status === 'cancelled' ? 'hot' : ''}` }, STATUS[order.status])),
       thumbs(order.lines, 64, 48),
-      h('p', {}, what)),
+      h('p', {}, order.lines.map(({ quantity, name }, n) => [n ? ', ' : '', quantity > 1 ? `${quantity} × ` : '', written(name)]))),
     h('div', { class: 'rows past-side' },
       h('p', { class: 'total number' }, money(order.total_cents)),
       h('div', { class: 'actions' },

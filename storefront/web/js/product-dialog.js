@@ -1,7 +1,7 @@
 // One product, large: sizes, extras, a note, how many, and what it adds up to.
 
 import { cart } from './cart.js';
-import { h, icon, openDialog, picture, stepper, toast } from './dom.js';
+import { h, icon, openDialog, picture, stepper, toast, written } from './dom.js';
 import { money } from './format.js';
 
 export function openProduct(product, { allergenNames, limits, closed }) {
@@ -31,7 +31,7 @@ export function openProduct(product, { allergenNames, limits, closed }) {
   const dialog = openDialog(h('div', { class: 'product' },
     picture(product.picture_url, product.picture_alt, { eager: true }),
     h('div', { class: 'product-text' },
-      h('h2', {}, product.name),
+      h('h2', {}, written(product.name)),
       h('p', {}, product.description),
       h('p', { class: 'actions' }, tags(product)),
       form)), { label: product.name, className: 'product-dialog', closed });

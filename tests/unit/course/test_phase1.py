@@ -129,43 +129,6 @@ def loosen_the_barista(body: Body) -> None:
         statement.pop("Condition", None)
 
 
-def open_an_isolated_subnet(body: Body) -> None:
-    properties = {"DestinationCidrBlock": "0.0.0.0/0", "RouteTableId": "x", "GatewayId": "y"}
-    body["Resources"]["ShopNetworkVpcIsolatedRoute"] = {"Type": "AWS::EC2::Route", "Properties": properties}
-
-
-def open_ssh(body: Body) -> None:
-    rules = of_type(body, "AWS::EC2::SecurityGroup", "StorefrontInstance")["SecurityGroupIngress"]
-    rules.append({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "203.0.113.7/32"})
-
-
-def endpoint_of_public_subnets_alone(body: Body) -> None:
-    endpoint = of_type(body, "AWS::EC2::VPCEndpoint", "ShopNetworkVpcDynamoDb")
-    endpoint["RouteTableIds"] = endpoint["RouteTableIds"][:2]
-
-
-def never_scale(body: Body) -> None:
-    of_type(body, "AWS::ApplicationAutoScaling::ScalableTarget", "Storefront")["MaxCapacity"] = 1
-
-
-def never_roll_back(body: Body) -> None:
-    configuration = of_type(body, "AWS::ECS::Service")["DeploymentConfiguration"]
-    configuration["DeploymentCircuitBreaker"]["Rollback"] = False
-
-
-def open_the_tasks(body: Body) -> None:
-    group = of_type(body, "AWS::EC2::SecurityGroup", "StorefrontSecurityGroup")
-    group["SecurityGroupIngress"] = [{"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "CidrIp": "0.0.0.0/0"}]
-
-
-def leave_the_phone_book(body: Body) -> None:
-    del of_type(body, "AWS::ECS::Service")["ServiceRegistries"]
-
-
-def lift_the_boundary(body: Body) -> None:
-    del of_type(body, "AWS::IAM::Role", "StaffRolesManager")["PermissionsBoundary"]
-
-
 BREAKS: dict[str, Callable[[Body], None]] = {
     "stack-in-sync": fix_the_name,
     "menu-seeded": rename_key,
@@ -178,14 +141,6 @@ BREAKS: dict[str, Callable[[Body], None]] = {
     "open-orders-sparse": lose_index(1),
     "barista-can-work": make_a_user,
     "barista-is-limited": loosen_the_barista,
-    "network-two-zones": open_an_isolated_subnet,
-    "instance-closed": open_ssh,
-    "service-keeps-tasks": never_roll_back,
-    "balancer-is-the-only-way": open_the_tasks,
-    "found-by-name": leave_the_phone_book,
-    "staff-bounded": lift_the_boundary,
-    "network-endpoints": endpoint_of_public_subnets_alone,
-    "tasks-scale": never_scale,
 }
 
 
@@ -206,8 +161,9 @@ def test_the_phase_as_it_is_passes(body: Body) -> None:
     assert failed(body) == []
 
 
-def test_every_check_on_the_template_has_a_break() -> None:
-    assert sorted(BREAKS) == sorted(check.id for check in CHECKS if check.template)
+def test_every_check_on_the_template_up_to_lesson_14_has_a_break() -> None:
+    """Those of the later lessons are in test_phase1_template_checks.py."""
+    assert sorted(BREAKS) == sorted(check.id for check in CHECKS if check.template and check.number <= (1, 4))
 
 
 @pytest.mark.parametrize("check", BREAKS)

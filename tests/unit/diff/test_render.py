@@ -219,3 +219,19 @@ def test_equal_sides_say_so_everywhere(difference: Difference) -> None:
         projector.render(nothing, told),
     ):
         assert "Nothing differs." in words
+
+
+def test_what_only_follows_a_rename_stands_apart(difference: Difference) -> None:
+    def shop(table: str) -> dict[str, Any]:
+        return {
+            table: resource("AWS::DynamoDB::Table", f"{table}/Table"),
+            "F": resource("AWS::Lambda::Function", "Kitchen", {"Environment": {"Variables": {"T": {"Ref": table}}}}),
+        }
+
+    story = tell(difference(shop("Orders"), shop("Orders2")))
+    (section,) = (section for section in story.sections if section.id == "follows")
+    assert [(item.word, item.text) for item in section.items] == [("follows", "function Kitchen")]
+    assert next(section.items).details == ("~ Environment.Variables.T: <Orders> -> <Orders2>",)
+    assert "1 renamed, 1 follows a rename" in story.summary[0]
+    changed = next(section for section in story.sections if section.id == "resources")
+    assert [item.kind for item in changed.items] == ["renamed"]

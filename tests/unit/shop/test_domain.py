@@ -11,11 +11,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from shop.domain import cart, hours, ids
 from shop.domain.catalog import Extra, Product, Size, Wish, slug
-from shop.domain.customers import Caller, Role
+from shop.domain.customers import Caller, Role, check_new_person, checked_email
 from shop.domain.errors import Conflict, Forbidden, Invalid, OutOfStock, PaymentDeclined, ShopError, SignInNeeded
 from shop.domain.ordering import Ordering
 from shop.domain.orders import MAX_QUANTITY, Choice, Order, Status, price, price_all, short_of
 from shop.domain.sales import Sale, add_up
+from shop.domain.texts import problem_of
 from tests.unit.shop.memory import MemoryCatalog, MemoryOrders
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -299,3 +300,42 @@ def test_an_order_knows_its_number_and_total() -> None:
     shop = TheShop()
     order = placed(shop, "c", 3)
     assert (order.number, order.total_cents, order.reserved()) == (order.id[-4:], 900, {"c": 3})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ada", "Zoë 👩\u200d🍳", "李", "עדה", "\u200fעדה\u200f 3", "سمر", "\u0646\u06cc\u200c\u0645"],
+)
+def test_names_of_every_script_are_welcome(name: str) -> None:
+    check_new_person(name, "a@example.org", "a long enough password")
+
+
+@pytest.mark.parametrize(
+    "mark", list("\u202e\u202a\u2066\u2068\x00\x7f\x85\u2028\n\ud800"), ids=lambda mark: f"U+{ord(mark):04X}"
+)
+def test_a_name_that_would_disturb_what_stands_around_it_is_refused_in_words(mark: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_new_person(f"Ada{mark}ecila", "a@example.org", "a long enough password")
+    [(field, sentence)] = refused.value.problems
+    assert field == "name"
+    assert f"U+{ord(mark):04X}" in sentence
+    assert mark not in sentence
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\u200b\u200d", "\u2060 \ufeff"])
+def test_a_name_can_be_seen(name: str) -> None:
+    with pytest.raises(Invalid, match="1 to 60 characters"):
+        check_new_person(name, "a@example.org", "a long enough password")
+
+
+def test_an_address_holds_no_hidden_marks() -> None:
+    with pytest.raises(Invalid, match="e-mail"):
+        checked_email("ada\u202e@example.org")
+
+
+def test_a_note_may_have_lines_and_nothing_else_that_is_invisible() -> None:
+    assert problem_of("No foam.\nThank you!", lines=True) is None
+    assert problem_of("No foam.\u202e", lines=True)
+    latte = Product("latte", "coffee", "Latte", "d", (Size("one", "One", "", 400),))
+    with pytest.raises(Invalid, match=r"U\+202E"):
+        price(Choice("latte", "one", (), 1, "no\u202eyes"), latte)

@@ -153,7 +153,7 @@ def test_a_stack_that_vanished_is_deleted(settings: CloudSettings, fake_target: 
 
     answers["describe_stacks"] = describe
     cloud = fake_target(cloudformation=answers)
-    destroy._delete_stack(cloud, FOUNDATION, destroy.console.Step("x"))
+    destroy.delete_stack(cloud, FOUNDATION, destroy.console.Step("x"))
     assert deletion.status == "DELETE_IN_PROGRESS"
 
 

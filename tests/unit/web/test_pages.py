@@ -58,6 +58,15 @@ def test_a_script_never_reads_text_as_html_and_imports_what_is_there(script: Pat
         assert (WEB / name).is_file(), name
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_what_people_have_written_is_isolated_where_it_is_shown(script: Path) -> None:
+    """A child of an element is a name or a note only through `written`, which puts it into a <bdi>."""
+    for line in script.read_text(encoding="utf-8").splitlines():
+        children = re.findall(r"h\('[a-z0-9]+', \{[^{}]*\}, ([^()]*)", line)
+        people_wrote = re.compile(r"\b(order|line|customer|product|each)\.(name|note|email)\b")
+        assert not [child for child in children if people_wrote.search(child)]
+
+
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_a_style_sheet_asks_nothing_of_other_hosts(style: Path) -> None:
     text = style.read_text(encoding="utf-8")
