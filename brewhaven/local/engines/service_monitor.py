@@ -120,20 +120,6 @@ class ServiceMonitor:
             ecs._complete_service_deployment(cluster, key)
             if primary.get("rolloutState") == "COMPLETED":
                 _say(service, "has reached a steady state.")
-        if primary and primary.get("rolloutState") == "COMPLETED" and len(service["deployments"]) > 1:
-            self._forget_failed(service)
-
-    @staticmethod
-    def _forget_failed(service: Record) -> None:
-        """A rolled-back deployment is over; `aws ecs wait services-stable` waits until one alone is left."""
-        from ministack.services import ecs
-
-        living = {task.get("_deployment_id") for task in ecs._tasks.values() if task.get("lastStatus") != "STOPPED"}
-        service["deployments"] = [
-            deployment
-            for deployment in service["deployments"]
-            if deployment["status"] == "PRIMARY" or deployment["id"] in living
-        ]
 
     @staticmethod
     def _living(service: Record, group: str) -> list[Record]:
