@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -103,7 +104,6 @@ def lab_run(
     id_: Annotated[str | None, typer.Argument(metavar="[N.M]", help="The lesson whose steps to run.")] = None,
     phase: Annotated[int | None, typer.Option(help="Run all labs of this phase in order.")] = None,
     on: Annotated[CloudName | None, typer.Option(help="The cloud; by default the one chosen with `use`.")] = None,
-    student: Student = None,
     prepare: Annotated[bool, typer.Option(help="Bring the deployment to the beginning of the lesson first.")] = True,
     drop: Annotated[int | None, typer.Option(help="Leave out this step's command: the lab must then fail.")] = None,
     json: Json = False,
@@ -123,7 +123,10 @@ def lab_run(
         if not json:
             console.say(text)
 
-    session = lab_session.Session(settings, cloud, student=student, prepare=prepare, announce=announce, watch=watch)
+    def confirm(question: str) -> bool:
+        return json or not sys.stdin.isatty() or typer.confirm(question, err=True)
+
+    session = lab_session.Session(settings, cloud, prepare=prepare, confirm=confirm, announce=announce, watch=watch)
     results = session.run(lab_session.chosen(id_, phase), drop=drop)
     if json:
         console.plain_json({"passed": all(r.passed for r in results), "labs": [r.as_json() for r in results]})

@@ -48,12 +48,13 @@ class Session:
     Attributes:
         prepare: Bring the deployment to the beginning of each lesson where it is somewhere else. On AWS that is done
             only where nothing is removed by it.
+        confirm: Asked before the local account is emptied for it.
     """
 
     settings: CloudSettings
     cloud: Target
-    student: str | None = None
     prepare: bool = True
+    confirm: Callable[[str], bool] = field(default=lambda text: True)
     announce: Callable[[str], None] = field(default=lambda text: None)
     watch: Callable[[StepResult], None] = field(default=lambda result: None)
 
@@ -82,7 +83,7 @@ class Session:
     def _prepare(self, course: Course, item: Lesson) -> None:
         """A lab begins with what the lesson before left, or with its own state when it is run again."""
         goal = course.before(item)
-        what = start.plan_from_here(course, self.cloud, goal, self.student)
+        what = start.plan_from_here(course, self.cloud, goal)
         if what.way == "nothing" or what.found == item:
             return
         if not self.cloud.is_local and what.way != "forward":
@@ -92,11 +93,12 @@ class Session:
                 f"Run `brewhaven start {item.id}` if you want that.",
             )
         self.announce(f"[dim]{what.sentence}[/dim]")
+        if what.way in ("afresh", "empty") and what.found and not self.confirm("Empty the local account for this lab?"):
+            raise BrewHavenError("Nothing was run.", "Run the lab of the lesson that is deployed, or a later one.")
         self.cloud = start.carry_out(
             course,
             self.settings,
             self.cloud,
             what,
-            student=self.student,
             restart=lambda: target.local(self.settings),
         )

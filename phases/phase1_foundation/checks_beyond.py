@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -179,14 +179,10 @@ def _almighty(cloud: Deployment) -> Iterator[Any]:
 
 
 def _remove(iam: Any, name: str) -> None:
-    for remove in (
-        lambda: iam.delete_role_policy(RoleName=name, PolicyName="everything"),
-        lambda: iam.delete_role(RoleName=name),
-    ):
-        try:
-            remove()
-        except iam.exceptions.NoSuchEntityException:
-            continue
+    with suppress(iam.exceptions.NoSuchEntityException):
+        iam.delete_role_policy(RoleName=name, PolicyName="everything")
+    with suppress(iam.exceptions.NoSuchEntityException):
+        iam.delete_role(RoleName=name)
 
 
 def _as(cloud: Deployment, role_arn: str) -> Any:

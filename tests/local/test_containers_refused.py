@@ -134,6 +134,13 @@ def test_a_broken_revision_is_rolled_back(service: Service, images: Callable[...
     assert "the till is broken" in service.log()
     [running] = service.tasks()
     assert running["containers"][0]["image"] == good
+    ecs = service.cloud.client("ecs")
+    [cluster] = [arn for arn in ecs.list_clusters()["clusterArns"] if arn.endswith(f"/{service.name}")]
+    [name] = ecs.list_services(cluster=cluster)["serviceArns"]
+    # The failed deployment is no longer listed, or this would wait for ever.
+    ecs.get_waiter("services_stable").wait(
+        cluster=cluster, services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
 
 
 def test_a_new_revision_replaces_the_old_without_a_failed_request(service: Service, images: Callable[..., str]) -> None:

@@ -111,8 +111,10 @@ class ServiceMonitor:
                 self._failures.pop((group, task["taskDefinitionArn"]), None)
                 ecs._record_service_task_healthy(key, task)
         primary = ecs._primary_deployment(service)
-        if primary and primary.get("rolloutState") == "COMPLETED" and self._lacks_tasks(service, group):
-            ecs._reconcile_service_tasks(cluster, key)
+        if primary and primary.get("rolloutState") == "COMPLETED":
+            self._forget_drained_deployments(service, group)
+            if len(self._living(service, group)) < int(service.get("desiredCount") or 0):
+                ecs._reconcile_service_tasks(cluster, key)  # somebody stopped one
         if primary and primary.get("rolloutState") == "IN_PROGRESS":
             ecs._reconcile_service_tasks(cluster, key)
             ecs._complete_service_deployment(cluster, key)
@@ -120,18 +122,26 @@ class ServiceMonitor:
                 _say(service, "has reached a steady state.")
 
     @staticmethod
-    def _lacks_tasks(service: Record, group: str) -> bool:
-        """Whether fewer tasks live than are wanted, because somebody stopped one."""
+    def _living(service: Record, group: str) -> list[Record]:
+        """The service's tasks that have not stopped."""
         from ministack.services import ecs
 
-        living = [
+        return [
             task
-            for task in ecs._tasks.values()
+            for task in list(ecs._tasks.values())
             if task.get("group") == group
             and task.get("clusterArn") == service.get("clusterArn")
             and task.get("lastStatus") != "STOPPED"
         ]
-        return len(living) < int(service.get("desiredCount") or 0)
+
+    def _forget_drained_deployments(self, service: Record, group: str) -> None:
+        """A deployment that was replaced or rolled back is listed until the last of its tasks is gone."""
+        used = {task["taskDefinitionArn"] for task in self._living(service, group)}
+        service["deployments"] = [
+            deployment
+            for deployment in service.get("deployments") or []
+            if deployment.get("status") == "PRIMARY" or deployment.get("taskDefinition") in used
+        ]
 
     def _age(self, task: Record) -> float:
         containers = self._engine.containers.of_task(task["taskArn"])

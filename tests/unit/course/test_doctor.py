@@ -1,0 +1,134 @@
+"""What `brewhaven doctor` finds, and that it says what to do."""
+
+from __future__ import annotations
+
+import socket
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from brewhaven.course import doctor, readiness, render
+from brewhaven.course.doctor import Finding
+from brewhaven.local.settings import HOST, CloudSettings
+from brewhaven.target import Target
+from tests.plugins.local_cloud import free_port_pair
+
+
+class Client:
+    """Answers each operation with what is given, or raises it."""
+
+    def __init__(self, **answers: Any) -> None:
+        self._answers = answers
+
+    def __getattr__(self, operation: str) -> Any:
+        answer = self._answers[operation]
+
+        def call(**_: Any) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+class Session:
+    def __init__(self, clients: dict[str, Client]) -> None:
+        self._clients = clients
+
+    def client(self, service: str, **_: Any) -> Client:
+        return self._clients[service]
+
+
+def error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "Operation")
+
+
+def zones(*names: str) -> Client:
+    return Client(describe_availability_zones={"AvailabilityZones": [{"ZoneName": name} for name in names]})
+
+
+def aws(region: str = "eu-central-1", path: str = "/nowhere", **clients: Client) -> Target:
+    found = {
+        "ssm": Client(get_parameter={"Parameter": {"Value": "33"}}),
+        "ec2": zones("a", "b"),
+        "service-quotas": Client(get_service_quota={"Quota": {"Value": 5.0}}),
+        **{name.replace("_", "-"): client for name, client in clients.items()},
+    }
+    return Target("aws", "111122223333", region, {"PATH": path}, Session(found))
+
+
+def states(target: Target) -> dict[str, str]:
+    return {finding.what: finding.state for finding in readiness.cloud(target, 1)}
+
+
+def test_an_account_that_has_everything_is_ready_but_for_the_image_builder() -> None:
+    found = states(aws())
+    assert {what for what, state in found.items() if state != "ok"} == {"Image builder"}
+    assert found["Image builder"] == "note"
+
+
+@pytest.mark.parametrize(
+    ("clients", "what"),
+    [
+        ({"ssm": Client(get_parameter=error("ParameterNotFound"))}, "CDK bootstrap"),
+        ({"ssm": Client(get_parameter={"Parameter": {"Value": "6"}})}, "CDK bootstrap"),
+        ({"ec2": zones("a")}, "Zones"),
+        ({"service_quotas": Client(get_service_quota={"Quota": {"Value": 0.0}})}, "Quota: Fargate processors"),
+        ({"ec2": Client(describe_availability_zones=error("UnauthorizedOperation"))}, "Zones"),
+    ],
+)
+def test_what_is_missing_fails_with_a_remedy(clients: dict[str, Client], what: str) -> None:
+    found = {finding.what: finding for finding in readiness.cloud(aws(**clients), 1)}
+    assert found[what].state == "fail"
+    assert found[what].remedy
+
+
+def test_a_quota_that_cannot_be_asked_is_no_failure() -> None:
+    found = states(aws(service_quotas=Client(get_service_quota=error("AccessDenied"))))
+    assert found["Quota: Load balancers"] == "note"
+
+
+def test_a_region_without_a_service_fails() -> None:
+    found = {finding.what: finding for finding in readiness.cloud(aws(region="eu-nowhere-1"), 1)}
+    assert "not in eu-nowhere-1" in found["Services"].found
+
+
+@pytest.mark.parametrize(("command", "state"), [("docker", "ok"), ("podman", "fail")])
+def test_an_image_builder_that_is_not_docker_must_be_named(tmp_path: Path, command: str, state: str) -> None:
+    (tmp_path / command).touch(mode=0o755)
+    assert states(aws(path=str(tmp_path)))["Image builder"] == state
+
+
+def test_a_runtime_past_its_end_fails_and_one_near_it_is_noted() -> None:
+    end = readiness.RUNTIMES[0].end
+    name = readiness.RUNTIMES[0].name
+    for today, state in ((date(2026, 11, 22), "ok"), (end, "note"), (date(end.year + 1, 1, 1), "fail")):
+        found = {finding.what: finding.state for finding in readiness.runtimes(1, today)}
+        assert found[name] == state
+
+
+def test_the_course_deploys_only_runtimes_that_are_mended_today() -> None:
+    assert [finding.what for finding in readiness.runtimes(5) if finding.state == "fail"] == []
+
+
+def test_a_port_of_another_program_fails_with_the_way_out(tmp_path: Path) -> None:
+    port = free_port_pair()
+    with socket.socket() as other:
+        other.bind((HOST, port))
+        other.listen()
+        findings = doctor.examine(CloudSettings(home=tmp_path, port=port), "local", 1)
+    found = {finding.what: finding for finding in findings}
+    assert found[f"Port {port}"].state == "fail"
+    assert "BREWHAVEN_PORT" in found[f"Port {port}"].remedy
+    assert found[f"Port {port + 1}"].state == "ok"
+    assert found["Cloud"].state == "note"
+    assert not doctor.is_ready(findings)
+
+
+def test_the_table_shows_the_state_as_a_word() -> None:
+    shown = render.to_text(doctor.table([Finding("Node", "fail", "v18", "Run `make setup`.")]))
+    for part in ("FAIL", "Node", "v18", "make setup"):
+        assert part in shown
