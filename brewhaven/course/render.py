@@ -97,7 +97,9 @@ def step_result(result: StepResult, seconds: bool = True) -> RenderableType:
     return Group(
         line,
         Text(f"     {result.problem}", style="red"),
-        Panel(Text(result.command), title=f"command {result.number}, line {result.line} of the lesson", title_align="left"),
+        Panel(
+            Text(result.command), title=f"command {result.number}, line {result.line} of the lesson", title_align="left"
+        ),
         Panel(Text(result.expected), title="the lesson says you see", title_align="left"),
         Panel(Text(output), title="it printed", title_align="left", border_style="red"),
     )
