@@ -16,6 +16,8 @@ from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
+from brewhaven.options import Json, Student
+from stacks.settings import VARIANTS
 
 app = typer.Typer(
     cls=Commands,
@@ -37,10 +39,6 @@ app.command(epilog="Example: [bold]brewhaven quiz 1.3[/bold]")(course_commands.q
 app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
 app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Student = Annotated[
-    str | None, typer.Option(help="A student's prefix for every name, so that a class can share an account.")
-]
 AllowedCidr = Annotated[
     str | None,
     typer.Option(help="Who may reach the shop, for example 203.0.113.7/32. On AWS the default is your own address."),
@@ -68,6 +66,8 @@ def _context(pairs: list[str] | None) -> dict[str, str]:
             raise UsageError(f"{pair!r} is no switch.", "Write it like catalog_capacity=provisioned.")
         if name in ("lesson", "phase", "student", "allowed_cidr"):
             raise UsageError(f"The switch {name} has a place of its own here.", "See `brewhaven deploy --help`.")
+        if name not in VARIANTS:
+            raise UsageError(f"There is no switch {name}.", f"The switches are {', '.join(VARIANTS)}.")
         context[name] = value
     return context
 
@@ -122,6 +122,7 @@ def deploy(
         allow_everyone=allow_the_whole_internet,
         context=_context(context),
     )
+    deploy_module.refuse_unusable(request)
     cloud = target.current(settings)
     deploy_module.ensure_bootstrap(settings, cloud)
     report.deployment(request.place, deploy_module.deploy(settings, cloud, request), json=json)
@@ -227,16 +228,10 @@ def local_status(json: Json = False) -> None:
 @local_app.command("reset", epilog="Example: [bold]brewhaven local reset[/bold]")
 def local_reset() -> None:
     """Empty the local account: every stack, table, bucket and process in it is gone."""
-    import shutil
+    from brewhaven.course.start import empty_local_account
 
-    from brewhaven.local import lifecycle
-
-    settings = _settings()
     with console.step("Emptying the local account"):
-        lifecycle.reset(settings)
-        for record in settings.home.glob("record/local-*.json"):
-            record.unlink()
-        shutil.rmtree(settings.home / "assembly", ignore_errors=True)
+        empty_local_account(_settings())
 
 
 @local_app.command("logs", epilog="Example: [bold]brewhaven local logs --lines 50[/bold]")

@@ -8,15 +8,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brewhaven import cdk, console, course, stacks, target
+from brewhaven.course.whereabouts import UnknownStateError, deployed_lesson
 from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 from brewhaven.unchanged import Deployments, fingerprint
-from stacks.settings import opens_to_everybody
+from stacks.lessons import Lesson
+from stacks.settings import Settings, SettingsError, opens_to_everybody
 
 IMAGE_BUILDERS = ("docker", "finch", "podman")
 FIRST_LESSON_WITH_AN_IMAGE = (1, 6)
@@ -66,6 +68,29 @@ class Deployed:
         return self.outputs.get("ShopUrl") or self.outputs.get("InstanceUrl")
 
 
+class _Switches(dict[str, str]):
+    """Context switches as the app's node would give them."""
+
+    def try_get_context(self, key: str) -> str | None:
+        return self.get(key)
+
+
+def refuse_unusable(request: Request) -> None:
+    """Say at once, and not after the synthesis, that a switch has a value that the app refuses.
+
+    Raises:
+        UsageError: With every problem.
+    """
+    given = {"student": request.student, "allowed_cidr": request.allowed_cidr, **request.context}
+    switches = _Switches({name: value for name, value in given.items() if value is not None})
+    lessons = [Lesson(lesson.id, lesson.title) for lesson in course.load().lessons]
+    somewhere = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
+    try:
+        Settings.from_context(switches, lessons=lessons, environment=somewhere)
+    except SettingsError as error:
+        raise UsageError(f"{'; '.join(error.problems)}.", "Nothing was deployed. Correct it and try again.") from error
+
+
 def ensure_bootstrap(settings: CloudSettings, cloud: Target) -> None:
     """Bootstrap the local cloud where it is not; on AWS that is the student's decision.
 
@@ -102,11 +127,36 @@ def _empty_folder(settings: CloudSettings) -> Path:
 
 
 def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed:
-    """Deploy and return what is there now.
+    """Deploy and return what is there now, in as many steps as CloudFormation needs (see :meth:`Course.stations`).
 
     Raises:
         BrewHavenError: The request does not go together, or CloudFormation could not do it.
     """
+    started = time.monotonic()
+    *between, last = _steps(cloud, request)
+    for step in between:
+        _deploy_in_place(settings, cloud, step)
+    deployed = _deploy_in_place(settings, cloud, last)
+    if deployed.shop_url:
+        with console.step("Waiting for the shop to answer"):
+            wait_until_ready(deployed.shop_url, READY_SECONDS[cloud.name])
+    return replace(deployed, changed=deployed.changed or bool(between), seconds=time.monotonic() - started)
+
+
+def _steps(cloud: Target, request: Request) -> list[Request]:
+    """The request, and before it those that lead up to it from what is deployed."""
+    known = course.load()
+    goal = request.place.lesson or request.place.phase.lessons[-1]
+    try:
+        found = deployed_lesson(known, cloud, request.student, through=request.place.phase.number)
+    except UnknownStateError:
+        found = None  # CloudFormation itself says best what can be done with a stack that is not whole
+    between = known.stations(found, goal)[:-1]
+    return [*(replace(request, place=course.Place(known.phase_of(item), item)) for item in between), request]
+
+
+def _deploy_in_place(settings: CloudSettings, cloud: Target, request: Request) -> Deployed:
+    """One deployment with the CDK."""
     started = time.monotonic()
     context = {**request.context, **request.place.context, **_addresses(cloud, request)}
     if request.student:
@@ -134,10 +184,6 @@ def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed
         outputs, services = _take_stock(settings, cloud, request)
         before.remember(wanted)
         step.result("" if changed else "nothing has changed")
-    deployed = Deployed(outputs, services, changed, time.monotonic() - started)
-    if deployed.shop_url:
-        with console.step("Waiting for the shop to answer"):
-            wait_until_ready(deployed.shop_url, READY_SECONDS[cloud.name])
     return Deployed(outputs, services, changed, time.monotonic() - started)
 
 
@@ -172,13 +218,7 @@ def _addresses(cloud: Target, request: Request) -> dict[str, str]:
     cidr = request.allowed_cidr
     if cidr is None:
         return {} if cloud.is_local else {"allowed_cidr": target.own_address()}
-    try:
-        everybody = opens_to_everybody(cidr)
-    except ValueError as error:
-        raise UsageError(
-            f"{cidr!r} is not a range of IPv4 addresses ({error}).", "Write it like 203.0.113.7/32."
-        ) from error
-    if everybody and not cloud.is_local and not request.allow_everyone:
+    if opens_to_everybody(cidr) and not cloud.is_local and not request.allow_everyone:
         raise UsageError(
             f"{cidr} would open the shop, over plain HTTP, to the whole internet.",
             "Leave --allowed-cidr out to admit only your own address, or add --allow-the-whole-internet.",

@@ -16,6 +16,8 @@ NOBODY_ELSE = "127.0.0.1/32"
 WIDEST_RANGE_OF_ONE_OWNER = 8
 """Networks shorter than /8 were never given to one owner: whoever admits one admits the internet."""
 MOST_TASKS = 4
+VARIANTS = ("catalog_capacity", "storefront", "storefront_tasks")
+"""Switches that choose between ways to build the same lesson."""
 _STUDENT = re.compile(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
@@ -99,12 +101,10 @@ class Settings:
         region = text("region") or environment.get("CDK_DEFAULT_REGION", "")
         problems += _place_problems(account, region)
         student = text("student")
-        if student is not None and not _STUDENT.fullmatch(student):
-            problems.append(
-                "student must be 1 to 12 lower-case letters, digits or hyphens, begin with a letter and not end with "
-                f"a hyphen (like s01), got '{student}'"
-            )
-        cidr = text("allowed_cidr") or NOBODY_ELSE
+        if student is not None and (problem := student_problem(student)):
+            problems.append(problem)
+        cidr = text("allowed_cidr")
+        cidr = NOBODY_ELSE if cidr is None else cidr
         problems += _cidr_problems(cidr)
         tasks = text("storefront_tasks") or "1"
         if tasks not in {str(number) for number in range(1, MOST_TASKS + 1)}:
@@ -124,6 +124,16 @@ class Settings:
             storefront=storefront,  # type: ignore[arg-type]  # one_of has checked it
             storefront_tasks=int(tasks),
         )
+
+
+def student_problem(student: str) -> str | None:
+    """What is wrong with a student's prefix; None where it fits into every physical name."""
+    if _STUDENT.fullmatch(student):
+        return None
+    return (
+        "student must be 1 to 12 lower-case letters, digits or hyphens, begin with a letter and not end with "
+        f"a hyphen (like s01), got '{student}'"
+    )
 
 
 def opens_to_everybody(cidr: str) -> bool:

@@ -41,6 +41,7 @@ class Lesson:
         minutes_local: Time for a person who has not seen it before, on the local cloud.
         minutes_aws: The same with the waits of a real deployment.
         path: The Markdown file.
+        adds_index: Whether it gives an existing table an index, of which DynamoDB makes or deletes one an update.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Lesson:
     minutes_local: int
     minutes_aws: int
     path: Path
+    adds_index: bool = False
 
     @property
     def number(self) -> tuple[int, int]:
@@ -177,6 +179,21 @@ class Course:
         place = self.lessons.index(lesson)
         return self.lessons[place - 1] if place else None
 
+    def stations(self, found: Lesson | None, goal: Lesson) -> tuple[Lesson, ...]:
+        """The lessons to deploy one after the other on the way from one to another, the goal last.
+
+        CloudFormation makes or deletes one index of a table in an update, so a way over several lessons that add one
+        stops between them, upwards and downwards alike. A new table comes with all its indexes at once.
+        """
+        if found is None:
+            return (goal,)
+        numbers = sorted((found.number, goal.number))
+        indexed = [item for item in self.lessons if item.adds_index and numbers[0] < item.number <= numbers[1]]
+        if goal.number > found.number:
+            return (*indexed[:-1], goal)
+        below = [self.before(item) for item in reversed(indexed)]
+        return (*(item for item in below[:-1] if item), goal)
+
 
 def _numbers(phases: tuple[Phase, ...]) -> str:
     return ", ".join(str(phase.number) for phase in phases) or "none yet"
@@ -299,7 +316,14 @@ class _Reader:
             minutes_local=times["local"],
             minutes_aws=times["aws"],
             path=files[0] if files else self.path.parent / "lessons" / f"{id_}-missing.md",
+            adds_index=self._flag(entry, "adds_index", near=near),
         )
+
+    def _flag(self, table: dict[str, Any], name: str, *, near: str) -> bool:
+        value = table.get(name, False)
+        if not isinstance(value, bool):
+            self._wrong(f"{name} must be true or false, got {value!r}", near=near)
+        return bool(value)
 
     def _text(self, table: dict[str, Any], name: str, *, near: str = "") -> str:
         value = table.get(name)

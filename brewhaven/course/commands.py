@@ -11,11 +11,10 @@ import typer
 from brewhaven import console
 from brewhaven.errors import FAILURE, BrewHavenError
 from brewhaven.local.settings import CloudSettings
+from brewhaven.options import Json, Student
 
 lab = typer.Typer(no_args_is_help=True, help="The labs: a lesson's steps, run and compared with what the lesson says.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Student = Annotated[str | None, typer.Option(help="A student's prefix, as given to `brewhaven deploy`.")]
 LessonId = Annotated[str, typer.Argument(metavar="N.M", help="A lesson, for example 1.3.")]
 
 

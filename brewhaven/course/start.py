@@ -7,17 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from brewhaven import deploy, destroy, stacks
+from brewhaven import deploy, destroy
 from brewhaven.course.catalogue import Course, Lesson, Place
-from brewhaven.errors import BrewHavenError, UsageError
+from brewhaven.course.whereabouts import UnknownStateError, deployed_lesson
+from brewhaven.errors import UsageError
 from brewhaven.local import lifecycle
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
-
-
-class UnknownStateError(BrewHavenError):
-    """It cannot be said which lesson is deployed, so no way leads on from there in place."""
-
 
 Way = Literal["nothing", "forward", "afresh", "back", "empty"]
 
@@ -31,13 +27,11 @@ class Plan:
         goal: The lesson whose state is wanted; None for an empty account.
         way: ``nothing`` to do; ``forward`` in place; ``afresh`` from an empty account (local only); ``back`` in place;
             ``empty`` the account.
-        through: The lessons to deploy one after the other.
     """
 
     found: Lesson | None
     goal: Lesson | None
     way: Way
-    through: tuple[Lesson, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -48,7 +42,7 @@ class Plan:
             "nothing": f"Already there: {found}.",
             "forward": f"Now {found}; it is upgraded in place to {goal}, and its data stays.",
             "afresh": f"Now {found}; the local account is emptied and built again to {goal}.",
-            "back": f"Now {found}; what later lessons added is removed step by step, down to {goal}.",
+            "back": f"Now {found}; what later lessons added is removed, down to {goal}.",
             "empty": f"Now {found}; the result is an empty account.",
         }[self.way]
 
@@ -66,51 +60,15 @@ def parse(course: Course, text: str) -> Lesson | None:
     return course.lesson(text)
 
 
-def deployed_lesson(course: Course, cloud: Target, student: str | None = None) -> Lesson | None:
-    """The last lesson that is deployed, from what the stacks say about themselves.
-
-    Raises:
-        UnknownStateError: A stack of the course is there, but not whole, or it does not say what it is.
-    """
-    found: Lesson | None = None
-    prefix = f"{student}-" if student else ""
-    for phase in course.phases:
-        for name in phase.stacks:
-            state = stacks.describe(cloud, prefix + name)
-            if state is None:
-                continue
-            if not state.is_complete and state.status != "UPDATE_ROLLBACK_COMPLETE":
-                raise UnknownStateError(
-                    f"The stack {state.name} is not whole: its status is {state.status}.",
-                    "`brewhaven destroy` takes it away, then start again.",
-                )
-            if state.lesson is None:
-                raise UnknownStateError(
-                    f"The stack {state.name} does not say which lesson it has reached: another version made it.",
-                    "`brewhaven destroy` takes it away, then start again.",
-                )
-            found = course.lesson(state.lesson)
-    return found
-
-
 def plan(course: Course, found: Lesson | None, goal: Lesson | None, *, local: bool) -> Plan:
-    """Choose the way: in place where that only adds, else afresh on the local cloud and step by step on AWS.
-
-    One deployment can add or remove one index of a table, so a way in place passes through every lesson.
-    """
+    """Choose the way: in place where that only adds, else afresh on the local cloud and downwards in place on AWS."""
     if goal == found:
         return Plan(found, goal, "nothing")
     if goal is None:
         return Plan(found, goal, "empty")
-    if found is None:
-        return Plan(found, goal, "forward", (goal,))
-    between = course.lessons[course.lessons.index(found) + 1 : course.lessons.index(goal) + 1]
-    if between:
-        return Plan(found, goal, "forward", between)
-    if local:
-        return Plan(found, goal, "afresh", (goal,))
-    later = course.lessons[course.lessons.index(goal) : course.lessons.index(found)]
-    return Plan(found, goal, "back", tuple(reversed(later)))
+    if found is None or goal.number > found.number:
+        return Plan(found, goal, "forward")
+    return Plan(found, goal, "afresh" if local else "back")
 
 
 def plan_from_here(course: Course, cloud: Target, goal: Lesson | None, student: str | None = None) -> Plan:
@@ -124,7 +82,7 @@ def plan_from_here(course: Course, cloud: Target, goal: Lesson | None, student: 
     except UnknownStateError:
         if not cloud.is_local:
             raise
-        return Plan(None, goal, "afresh", (goal,)) if goal else Plan(None, None, "empty")
+        return Plan(None, goal, "afresh") if goal else Plan(None, None, "empty")
     return plan(course, found, goal, local=cloud.is_local)
 
 
@@ -148,10 +106,9 @@ def carry_out(
             cloud = restart()
         else:
             destroy.destroy(settings, cloud, destroy.plan(settings, cloud, 1, student))
-    if what.through:
+    if what.goal and what.way != "nothing":
         deploy.ensure_bootstrap(settings, cloud)
-    for lesson in what.through:
-        place = Place(course.phase_of(lesson), lesson)
+        place = Place(course.phase_of(what.goal), what.goal)
         deploy.deploy(settings, cloud, deploy.Request(place, student=student))
     return cloud
 

@@ -17,6 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.aws_lambda_event_sources import DynamoEventSource
 
+from brewhaven.course import load
 from stacks.course import PHASES, all_lessons
 from stacks.phase1_foundation import Phase1Foundation
 from stacks.settings import Settings
@@ -95,6 +96,8 @@ def test_a_lesson_creates_at_most_one_index(template: Callable[..., dict[str, An
         table = next(one for one in resources if one["Type"] == "AWS::DynamoDB::GlobalTable")
         counts.append(len(table["Properties"].get("GlobalSecondaryIndexes", [])))
     assert counts[0] == 0
+    declared = [lesson.adds_index for lesson in load().lessons]
+    assert [later > earlier for earlier, later in pairwise(counts)] == declared[1:], "phase.toml says another thing"
     assert all(later - earlier in {0, 1} for earlier, later in pairwise(counts)), "CloudFormation makes one an update"
 
 

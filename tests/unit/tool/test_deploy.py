@@ -101,10 +101,27 @@ def test_the_whole_internet_needs_an_explicit_word(settings: CloudSettings, on_a
 
 
 @pytest.mark.parametrize("cidr", ["everyone", "1.2.3", "1.2.3.4/33", "2001:db8::/32", ""])
-def test_a_range_that_is_none_is_refused(settings: CloudSettings, on_aws: Any, commands: list[Any], cidr: str) -> None:
-    with pytest.raises(UsageError, match="not a range of IPv4"):
-        deploy.deploy(settings, on_aws, Request(WHOLE.place, allowed_cidr=cidr))
-    assert commands == []
+def test_a_range_that_is_none_is_refused_before_anything_starts(cidr: str) -> None:
+    with pytest.raises(UsageError, match="allowed_cidr must"):
+        deploy.refuse_unusable(Request(WHOLE.place, allowed_cidr=cidr))
+
+
+def test_every_problem_of_a_request_is_said_at_once() -> None:
+    with pytest.raises(UsageError, match=r"student must be .*; storefront must be both or ec2"):
+        deploy.refuse_unusable(Request(WHOLE.place, student="S", context={"storefront": "lambda"}))
+
+
+def test_a_way_over_two_indexes_stops_between_them(
+    settings: CloudSettings, fake_target: Callable[..., Any], commands: list[Any], cloudformation: dict[str, Any]
+) -> None:
+    cloudformation["describe_stacks"] = {
+        "Stacks": [{**STACK, "Description": "Brew Haven, phase 1: Foundation, to lesson 1.1"}]
+    }
+    deploy.deploy(settings, fake_target(cloudformation=cloudformation), WHOLE)
+    assert [argument for command in commands for argument in command["arguments"] if "=" in argument] == [
+        "lesson=1.2",
+        "phase=1",
+    ]
 
 
 @pytest.mark.parametrize(
