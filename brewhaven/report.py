@@ -121,12 +121,12 @@ def status(answer: dict[str, Any], *, json: bool = False) -> None:
     elif answer["bootstrap_version"] is None:
         say("[yellow]It is not bootstrapped for the CDK yet.[/yellow]")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Phase", "Title", "State", "Lesson"):
+    for heading in ("Phase", "Title", "State", "Lesson", "Checks passed"):
         table.add_column(heading, no_wrap=True)
     for phase in answer["phases"]:
         states = ", ".join(stack["status"] for stack in phase["stacks"].values())
         state = states or ("not deployed" if phase["available"] else "coming")
-        table.add_row(str(phase["number"]), phase["title"], state, phase["lesson"] or "")
+        table.add_row(str(phase["number"]), phase["title"], state, phase["lesson"] or "", _checks(phase["checks"]))
     console.out.print(table)
     for phase in answer["phases"]:
         for stack in phase["stacks"].values():
@@ -135,6 +135,15 @@ def status(answer: dict[str, Any], *, json: bool = False) -> None:
     if answer.get("local"):
         _recorded(answer["local"])
     say(f"Next: [bold]{escape(answer['next'])}[/bold]")
+
+
+def _checks(seen: dict[str, Any]) -> str:
+    """The last word of `brewhaven verify`, with its date: what is deployed may have changed since."""
+    if not seen["of"]:
+        return ""
+    if not seen["at"]:
+        return f"none of {seen['of']} run"
+    return f"{seen['passed']} of {seen['of']} on {' and '.join(seen['on'])}, {seen['at'][:10]}"
 
 
 def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
@@ -160,6 +169,9 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
             say(f"  Process     {process['pid']}  {process['megabytes']} MB  {escape(process['command'][:90])}")
     say(f"  Data        {escape(answer['folder'])}")
     say(f"  Kept        {escape(answer['kept'])}.")
+    for packages in answer["native_wheels"].values():
+        if packages:
+            say(f"  Native      {', '.join(packages)}: this machine's wheels; AWS runs those of its own architecture")
     _recorded(answer)
 
 

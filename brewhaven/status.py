@@ -11,8 +11,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from brewhaven import course, processes, stacks, target
+from brewhaven.course import checks
+from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
 from brewhaven.local import lifecycle, registry, resources
+from brewhaven.local.engines import environments
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
@@ -40,6 +43,7 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         "processes": [],
         "listening": [],
         "recorded_only": {},
+        "native_wheels": environments.native_packages(settings.folder / "containers" / "environments"),
         "kept": _PERSISTENT,
     }
     if pid is not None:
@@ -89,7 +93,8 @@ def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any
     except (ClientError, BotoCoreError) as error:
         answer["problem"], bootstrap, cloud = str(error), None, None
     answer["bootstrap_version"] = bootstrap
-    answer["phases"] = [_phase(phase, cloud, student) for phase in course.phases()]
+    progress = Progress(settings.home)
+    answer["phases"] = [{**_phase(phase, cloud, student), **_checked(phase, progress)} for phase in course.phases()]
     answer["next"] = _next_step(answer)
     answer["asked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     return answer
@@ -110,6 +115,19 @@ def _phase(phase: course.Phase, cloud: Target | None, student: str | None) -> di
         "deployed": bool(found),
         "lesson": next((stack["lesson"] for stack in found.values() if stack["lesson"]), None),
         "stacks": found,
+    }
+
+
+def _checked(phase: course.Phase, progress: Progress) -> dict[str, Any]:
+    """How many of a phase's checks passed when `brewhaven verify` last looked, and where it looked."""
+    seen = [entry for lesson in phase.lessons if (entry := progress.lesson(lesson.id).get("verify"))]
+    return {
+        "checks": {
+            "of": len(list(checks.load(phase.folder))),
+            "passed": sum(entry.get("checks_passed", 0) for entry in seen),
+            "on": sorted({name for entry in seen for name in entry["on"]}),
+            "at": max((entry["at"] for entry in seen), default=None),
+        }
     }
 
 

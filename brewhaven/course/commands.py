@@ -186,9 +186,9 @@ def verify(
     report = verification.run(
         what, chosen, template=found, deployment=Deployment(cloud, [stack]) if cloud else None, cloud=name
     )
-    counts = {"passed": report.passed, "checks": len(report.findings), "on": list(report.targets)}
-    for item in load().phase(place.phase.number).lessons if place.lesson is None else [place.lesson]:
-        Progress(settings.home).record(item.id, "verify", **counts)
+    for item in load().lessons:
+        if counts := report.of_lesson(item.id):
+            Progress(settings.home).record(item.id, "verify", **counts)
     if json:
         console.plain_json(report.as_json())
     else:

@@ -54,6 +54,21 @@ class Report:
     def passed(self) -> bool:
         return bool(self.findings) and all(finding.passed for finding in self.findings)
 
+    def of_lesson(self, id_: str) -> dict[str, Any] | None:
+        """What to remember of one lesson: a check passed if it did on every target; None if none was looked at."""
+        verdicts: dict[str, bool] = {}
+        for finding in self.findings:
+            if finding.lesson == id_:
+                verdicts[finding.check] = verdicts.get(finding.check, True) and finding.passed
+        if not verdicts:
+            return None
+        return {
+            "passed": all(verdicts.values()),
+            "checks": len(verdicts),
+            "checks_passed": sum(verdicts.values()),
+            "on": list(self.targets),
+        }
+
     def objectives(self) -> dict[str, dict[str, list[str]]]:
         """For each objective the targets that proved it and those on which a check of it failed."""
         found: dict[str, dict[str, list[str]]] = {}

@@ -128,6 +128,9 @@ def test_the_shops_lock_is_whole_and_installs_without_the_net(tmp_path: Path, mo
     monkeypatch.setenv("UV_OFFLINE", "1")
     environment = environments.ensure(tmp_path, (CHECKOUT / "storefront" / "requirements.txt").read_text())
     assert list(environment.glob("lib/python*/site-packages/uvicorn"))
+    native = environments.native_packages(tmp_path)[environment.name]
+    assert any(package.startswith("pydantic_core ") for package in native)
+    assert not any(package.startswith("fastapi ") for package in native), "fastapi holds no machine code"
 
 
 @pytest.mark.parametrize(

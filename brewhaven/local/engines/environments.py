@@ -49,7 +49,7 @@ def ensure(folder: Path, requirements: str) -> Path:
         RequirementsError: A package was not found or did not install; carries the installer's last lines.
     """
     environment = folder / key_of(requirements)
-    if (environment / "complete").exists():
+    if _is_whole(environment):
         return environment
     folder.mkdir(parents=True, exist_ok=True)
     # Installed beside its place and moved in at the end: an interrupted installation is never taken for a whole one.
@@ -71,6 +71,28 @@ def ensure(folder: Path, requirements: str) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return environment
+
+
+def native_packages(folder: Path) -> dict[str, list[str]]:
+    """Packages with machine code in each environment below ``folder``: its name -> ``name version``, sorted.
+
+    AWS runs the wheels of the template's architecture and these are the machine's own, from the same lock.
+    """
+    return {
+        environment.name: _native(environment) for environment in sorted(folder.glob("*")) if _is_whole(environment)
+    }
+
+
+def _is_whole(environment: Path) -> bool:
+    return (environment / "complete").exists()
+
+
+def _native(environment: Path) -> list[str]:
+    return sorted(
+        path.parent.name.removesuffix(".dist-info").replace("-", " ")
+        for path in environment.glob("lib/python*/site-packages/*.dist-info/WHEEL")
+        if "Root-Is-Purelib: false" in path.read_text(encoding="utf-8")
+    )
 
 
 def _install(python: Path, listing: Path) -> None:

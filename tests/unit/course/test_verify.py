@@ -76,6 +76,11 @@ def test_a_failure_says_what_where_and_what_next(sample: CheckList) -> None:
 def test_one_target_can_prove_what_another_refutes(sample: CheckList) -> None:
     report = verify.run("9", list(sample), template=NONE, deployment=deployment({"Bucket": "cups"}))
     assert report.objectives()["count-cups"] == {"proved_on": ["local"], "failed_on": ["template"]}
+    lesson = report.findings[0].lesson
+    assert report.of_lesson(lesson) == {
+        "passed": False, "checks": 1, "checks_passed": 0, "on": ["template", "local"]
+    }  # fmt: skip
+    assert report.of_lesson("9.9") is None
 
 
 def test_something_missing_is_a_failure_and_not_a_crash(sample: CheckList) -> None:

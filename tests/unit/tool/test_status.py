@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from brewhaven import status, target
+from brewhaven import report, status, target
+from brewhaven.course.progress import Progress
 from brewhaven.local.settings import CloudSettings
 from tests.unit.tool.conftest import refusal
 
@@ -46,6 +47,22 @@ def test_a_deployed_phase_shows_its_lesson_outputs_and_the_shop(overview: Callab
     assert (first["deployed"], first["lesson"]) == (True, "1.6")
     assert first["stacks"]["BrewHaven-Phase1-Foundation"]["status"] == "UPDATE_COMPLETE"
     assert answer["next"] == "open http://127.0.0.1:8080 and order a coffee"
+
+
+def test_the_checks_that_passed_are_those_of_the_last_look(
+    overview: Callable[..., Any], settings: CloudSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = overview(stacks={"Stacks": [FOUNDATION]})
+    assert (before["phases"][0]["checks"]["passed"], before["phases"][0]["checks"]["at"]) == (0, None)
+    of = before["phases"][0]["checks"]["of"]
+    assert of >= 15
+    progress = Progress(settings.home)
+    progress.record("1.1", "verify", passed=True, checks=4, checks_passed=4, on=["template", "local"])
+    progress.record("1.2", "verify", passed=False, checks=3, checks_passed=1, on=["local"])
+    answer = overview(stacks={"Stacks": [FOUNDATION]})
+    assert answer["phases"][0]["checks"]["passed"] == 5
+    report.status(answer)
+    assert f"5 of {of} on local and template" in capsys.readouterr().out
 
 
 def test_a_phase_that_is_not_deployed_is_the_next_step(overview: Callable[..., Any]) -> None:
