@@ -1,11 +1,12 @@
 # Thin on purpose: each target is one readable line; the work is in scripts/, brewhaven/ and tests/.
-.PHONY: setup up down test check bench lock
+.PHONY: setup up down test labs check bench lock
 PHASE ?= 1
 
 setup: ; @python3 scripts/setup.py
 up: setup ; @.venv/bin/brewhaven up --phase "$(PHASE)"
 down: ; @test ! -x .venv/bin/brewhaven || .venv/bin/brewhaven down
-test: setup ; @.venv/bin/python -m pytest
+test: setup ; @.venv/bin/python -m pytest -n auto --maxprocesses 3 --dist loadgroup
+labs: setup ; @.venv/bin/python -m pytest tests/labs
 check: setup ; @.venv/bin/python scripts/check.py
 bench: setup ; @.venv/bin/python -m brewhaven.bench
 lock: setup ; @.venv/bin/python scripts/lock.py

@@ -184,12 +184,15 @@ def _believe_the_proxy(scope: Scope, headers: Headers) -> None:
         scope["client"] = (address, 0)
 
 
+NOT_PAGES = ("/api/", "/media/")
+
+
 class Pages(StaticFiles):
     """The static pages.  Browsers keep a copy and ask each time whether it is still good (ETag, 304)."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if scope["path"].startswith("/api/"):
-            raise HTTPException(404)  # programs ask here: they get a problem, not a page
+        if scope["path"].startswith(NOT_PAGES):
+            raise HTTPException(404)  # what no route takes, such as a key with a line break: a problem, not a page
         response = await super().get_response(path, scope)
         lasting = path.endswith((".woff2", ".webp", ".png", ".jpg", ".ico"))
         response.headers["cache-control"] = "public, max-age=604800" if lasting else "no-cache"

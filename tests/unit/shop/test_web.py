@@ -170,8 +170,9 @@ def test_pages_are_kept_and_asked_for_again(paged_shop: str) -> None:
 def test_a_missing_page_is_a_page_and_a_missing_route_is_a_problem(paged_shop: str) -> None:
     page = requests.get(f"{paged_shop}/nothing", timeout=10)
     assert (page.status_code, "Nothing here" in page.text) == (404, True)
-    problem = requests.get(f"{paged_shop}/api/nothing", timeout=10)
-    assert (problem.status_code, problem.json()["status"]) == (404, 404)
+    for path in ("/api/nothing", "/media/menu/a%0Ab.webp", "/media/"):
+        problem = requests.get(paged_shop + path, timeout=10)
+        assert (problem.status_code, problem.json()["status"]) == (404, 404), path
     assert requests.patch(f"{paged_shop}/api/menu", timeout=10).status_code == 405
     assert requests.post(f"{paged_shop}/app.js", timeout=10).status_code == 405
     assert requests.get(f"{paged_shop}/../../etc/passwd", timeout=10).status_code == 404
