@@ -13,11 +13,10 @@ import typer
 from brewhaven import console
 from brewhaven.course import commands as course_commands
 from brewhaven.diff.command import diff
-from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS, UsageError
+from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
-from brewhaven.options import Json, Student
-from stacks.settings import VARIANTS
+from brewhaven.options import Context, Json, Student, switches
 
 app = typer.Typer(
     cls=Commands,
@@ -43,10 +42,6 @@ AllowedCidr = Annotated[
     str | None,
     typer.Option(help="Who may reach the shop, for example 203.0.113.7/32. On AWS the default is your own address."),
 ]
-Context = Annotated[
-    list[str] | None,
-    typer.Option("--context", "-c", help="A further switch of the app, name=value; may be given several times."),
-]
 
 
 class Cloud(StrEnum):
@@ -56,20 +51,6 @@ class Cloud(StrEnum):
 
 def _settings() -> CloudSettings:
     return CloudSettings.from_environment()
-
-
-def _context(pairs: list[str] | None) -> dict[str, str]:
-    context = {}
-    for pair in pairs or []:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise UsageError(f"{pair!r} is no switch.", "Write it like catalog_capacity=provisioned.")
-        if name in ("lesson", "phase", "student", "allowed_cidr"):
-            raise UsageError(f"The switch {name} has a place of its own here.", "See `brewhaven deploy --help`.")
-        if name not in VARIANTS:
-            raise UsageError(f"There is no switch {name}.", f"The switches are {', '.join(VARIANTS)}.")
-        context[name] = value
-    return context
 
 
 @app.command(epilog="Example: [bold]brewhaven up --phase 1[/bold]")
@@ -120,7 +101,7 @@ def deploy(
         student=student,
         allowed_cidr=allowed_cidr,
         allow_everyone=allow_the_whole_internet,
-        context=_context(context),
+        context=switches(context),
     )
     deploy_module.refuse_unusable(request)
     cloud = target.current(settings)

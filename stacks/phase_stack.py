@@ -50,7 +50,7 @@ class PhaseStack(cdk.Stack):
             scope,
             self.id_for(settings),
             env=cdk.Environment(account=settings.account, region=settings.region),
-            description=f"Brew Haven, phase {self.phase}: {self.title}, lesson {built[-1].id}",
+            description=f"Brew Haven, phase {self.phase}: {self.title}, lesson {built[-1].id}{settings.variant}",
             tags={name: value for name, value in tags.items() if value},
         )
         self.settings = settings

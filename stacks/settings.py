@@ -67,6 +67,11 @@ class Settings:
         return opens_to_everybody(self.allowed_cidr)
 
     @property
+    def variant(self) -> str:
+        """What differs from the usual way to build a lesson, for the stack's description: ` (storefront=ec2)`."""
+        return "" if self.storefront == "both" else f" (storefront={self.storefront})"
+
+    @property
     def parameter_root(self) -> str:
         """Where this student's Systems Manager parameters live: `/brew-haven` or `/brew-haven/s01`."""
         return f"/brew-haven/{self.student}" if self.student else "/brew-haven"

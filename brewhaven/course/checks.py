@@ -64,6 +64,8 @@ class Check:
         objective: Id of the objective that it proves.
         proves: The sentence that is true when it passes.
         alone: It changes something that other checks look at, so it runs by itself.
+        left_out_by: The switch, such as ``storefront=ec2``, with which the stack has nothing for it to look at. The
+            stack's description names its switches.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Check:
     objective: str
     proves: str
     alone: bool = False
+    left_out_by: str = ""
     template: OnTemplate | None = None
     cloud: OnCloud | None = None
 
@@ -89,6 +92,10 @@ class Check:
         phase, step = self.lesson.split(".")
         return int(phase), int(step)
 
+    def applies_to(self, description: str) -> bool:
+        """Whether a stack with this description has what the check looks at."""
+        return not self.left_out_by or f"({self.left_out_by})" not in description
+
     @property
     def targets(self) -> tuple[str, ...]:
         """Where it can run."""
@@ -101,7 +108,9 @@ class CheckList:
 
     checks: list[Check] = field(default_factory=list)
 
-    def check(self, id_: str, *, lesson: str, objective: str, proves: str, alone: bool = False) -> Check:
+    def check(
+        self, id_: str, *, lesson: str, objective: str, proves: str, alone: bool = False, left_out_by: str = ""
+    ) -> Check:
         """Declare a check; its functions are added with :meth:`Check.on_template` and :meth:`Check.on_cloud`.
 
         Raises:
@@ -109,7 +118,7 @@ class CheckList:
         """
         if any(check.id == id_ for check in self.checks):
             raise ValueError(f"there are two checks with the id {id_}")
-        check = Check(id_, lesson, objective, proves, alone)
+        check = Check(id_, lesson, objective, proves, alone, left_out_by)
         self.checks.append(check)
         return check
 

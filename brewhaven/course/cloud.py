@@ -110,6 +110,11 @@ class Deployment:
                 )
         return found
 
+    @property
+    def description(self) -> str:
+        """The descriptions that the stacks give of themselves."""
+        return " ".join(str(stack.get("Description", "")) for stack in self.descriptions.values())
+
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The outputs of all stacks by their names."""

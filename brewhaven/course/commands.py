@@ -11,7 +11,7 @@ import typer
 from brewhaven import console
 from brewhaven.errors import FAILURE, BrewHavenError
 from brewhaven.local.settings import CloudSettings
-from brewhaven.options import Json, Student
+from brewhaven.options import Context, Json, Student, switches
 
 lab = typer.Typer(no_args_is_help=True, help="The labs: a lesson's steps, run and compared with what the lesson says.")
 
@@ -159,6 +159,7 @@ def verify(
         typer.Option(help="template, local or aws; several times for several. By default the template and your cloud."),
     ] = None,
     student: Student = None,
+    context: Context = None,
     json: Json = False,
 ) -> None:
     """Prove that what a lesson or phase teaches is there and works (exit code 1 if a check fails)."""
@@ -176,13 +177,13 @@ def verify(
         raise BrewHavenError("One call looks at one cloud.", "Verify `--on local` and `--on aws` one after the other.")
     name: Literal["local", "aws"] = "aws" if "aws" in wanted else "local"
     cloud = _cloud(settings, name) if wanted & {"local", "aws"} else None
-    context = {**place.context, **({"student": student} if student else {})}
+    switched = {**place.context, **({"student": student} if student else {}), **switches(context)}
     stack = stack_ids(place.phase, student)[-1]
     found = None
     if "template" in wanted:
         account = cloud.account if cloud else settings.account_id
         region = cloud.region if cloud else settings.region
-        found = template.synthesize(context, account=account, region=region)[stack]
+        found = template.synthesize(switched, account=account, region=region)[stack]
     report = verification.run(
         what, chosen, template=found, deployment=Deployment(cloud, [stack]) if cloud else None, cloud=name
     )

@@ -134,7 +134,8 @@ def report(found: Report) -> RenderableType:
         parts.append(Text())
     if found.not_on_target:
         names = ", ".join(entry["check"] for entry in found.not_on_target)
-        parts.append(Text(f"Not looked at, because they run on another target: {names}", style="dim"))
+        reasons = "they run on another target, or the stack was built without what they look at"
+        parts.append(Text(f"Not looked at, because {reasons}: {names}", style="dim"))
     proved = [name for name, entry in found.objectives().items() if entry["proved_on"] and not entry["failed_on"]]
     parts.append(Text(f"{len(proved)} of {len(found.objectives())} objectives proved.", style="bold"))
     return Group(*parts)

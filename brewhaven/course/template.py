@@ -39,6 +39,10 @@ class Template:
     stack: str
     body: dict[str, Any]
 
+    @property
+    def description(self) -> str:
+        return str(self.body.get("Description", ""))
+
     def resources(self, type_: str, *, of: str = "") -> list[Resource]:
         """Resources of a CloudFormation type, in the order of the template.
 

@@ -121,19 +121,27 @@ def run(
     targets: list[TargetName] = [*(["template"] if template else []), *([cloud] if deployment else [])]  # type: ignore[list-item]
     report = Report(asked, tuple(targets))
     if template:
-        report.findings += [_finding(check, "template", check.template, template) for check in checks if check.template]
+        report.findings += [
+            _finding(check, "template", check.template, template)
+            for check in checks
+            if check.template and check.applies_to(template.description)
+        ]
     if deployment:
         deployment.prepare()
-        together = [check for check in checks if check.cloud and not check.alone]
+        there = [check for check in checks if check.cloud and check.applies_to(deployment.description)]
+        together = [check for check in there if not check.alone]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             report.findings += pool.map(lambda check: _finding(check, cloud, check.cloud, deployment), together)
-        report.findings += [
-            _finding(check, cloud, check.cloud, deployment) for check in checks if check.cloud and check.alone
-        ]
+        report.findings += [_finding(check, cloud, check.cloud, deployment) for check in there if check.alone]
     place = {check.id: number for number, check in enumerate(checks)}
     report.findings.sort(key=lambda finding: (targets.index(finding.target), place[finding.check]))
     report.not_on_target = [
-        {"check": check.id, "objective": check.objective, "runs_on": list(check.targets)}
+        {
+            "check": check.id,
+            "objective": check.objective,
+            "runs_on": list(check.targets),
+            "left_out_by": check.left_out_by,
+        }
         for check in checks
         if not any(finding.check == check.id for finding in report.findings)
     ]

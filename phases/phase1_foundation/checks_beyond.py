@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from brewhaven.course.checks import CheckList, expect
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.template import Template
+from phases.phase1_foundation.probes import WITHOUT_FARGATE
 
 CHECKS = CheckList()
 
@@ -77,6 +78,7 @@ scaling = CHECKS.check(
     lesson="1.6",
     objective="fargate-hosting",
     proves="The number of tasks follows the use of their processors, within limits",
+    left_out_by=WITHOUT_FARGATE,
 )
 
 

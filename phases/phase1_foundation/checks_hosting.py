@@ -8,6 +8,7 @@ from typing import Any
 from brewhaven.course.checks import CheckList, expect, listed, statements
 from brewhaven.course.cloud import Answer, Deployment, ask
 from brewhaven.course.template import Template
+from phases.phase1_foundation.probes import WITHOUT_FARGATE
 
 CHECKS = CheckList()
 
@@ -193,6 +194,7 @@ keeps = CHECKS.check(
     lesson="1.6",
     objective="fargate-hosting",
     proves="As many tasks run as are wanted, and a version that does not start is taken back",
+    left_out_by=WITHOUT_FARGATE,
 )
 
 
@@ -241,6 +243,7 @@ balanced = CHECKS.check(
     lesson="1.6",
     objective="load-balancing",
     proves="Nobody reaches a task around the load balancer",
+    left_out_by=WITHOUT_FARGATE,
 )
 
 
@@ -281,6 +284,7 @@ menu_served = CHECKS.check(
     lesson="1.6",
     objective="load-balancing",
     proves="A guest gets the menu through the load balancer, from a task that reaches its table",
+    left_out_by=WITHOUT_FARGATE,
 )
 
 
@@ -303,6 +307,7 @@ by_name = CHECKS.check(
     lesson="1.6",
     objective="service-discovery",
     proves="Cloud Map has the address of every running task under the shop's name, and no other",
+    left_out_by=WITHOUT_FARGATE,
 )
 
 

@@ -30,7 +30,9 @@ def test_each_lesson_publishes_what_it_made(template: Callable[..., dict[str, An
 
 
 def test_without_an_image_builder_the_shop_is_on_ec2_alone(template: Callable[..., dict[str, Any]]) -> None:
-    found = kinds(template(STACK, storefront="ec2"))
+    built = template(STACK, storefront="ec2")
+    assert built["Description"] == f"{template(STACK)['Description']} (storefront=ec2)", "the checks read it there"
+    found = kinds(built)
     assert "AWS::EC2::Instance" in found
     assert not {kind for kind in found if kind.startswith(("AWS::ECS", "AWS::ElasticLoadBalancing"))}
 

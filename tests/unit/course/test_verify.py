@@ -103,7 +103,7 @@ def test_what_was_not_looked_at_is_in_the_report(sample: CheckList) -> None:
     template_only.check("later", lesson="9.1", objective="count-cups", proves="x").on_cloud(lambda cloud: "")
     report = verify.run("9", [*sample, *template_only], template=ONE)
     assert report.as_json()["not_on_this_target"] == [
-        {"check": "later", "objective": "count-cups", "runs_on": ["local", "aws"]}
+        {"check": "later", "objective": "count-cups", "runs_on": ["local", "aws"], "left_out_by": ""}
     ]
 
 
@@ -116,3 +116,14 @@ def test_a_lesson_is_verified_with_the_checks_so_far(sample: CheckList) -> None:
 def test_two_checks_cannot_share_an_id(sample: CheckList) -> None:
     with pytest.raises(ValueError, match="two checks with the id one-bucket"):
         sample.check("one-bucket", lesson="9.1", objective="count-cups", proves="x")
+
+
+def test_a_check_is_left_out_where_the_stack_was_built_without_what_it_looks_at(sample: CheckList) -> None:
+    (check, *_) = sample
+    check.left_out_by = "storefront=ec2"
+    without = Template(STACK, {**NONE.body, "Description": "Brew Haven, lesson 9.1 (storefront=ec2)"})
+    report = verify.run("9", [check], template=without)
+    assert (report.findings, report.passed) == ([], False)
+    assert report.not_on_target[0]["left_out_by"] == "storefront=ec2"
+    assert "built without" in render.to_text(render.report(report))
+    assert not verify.run("9", [check], template=NONE).passed, "and looked at everywhere else"
