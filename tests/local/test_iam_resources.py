@@ -117,3 +117,35 @@ def test_every_name_of_a_call_needs_its_grant(user: Any) -> None:
     one = allow("ssm:GetParameters", on=ARN.format("ssm", "parameter/one"))
     assert may(user("ssm", one), "get_parameters", {"Names": ["one"]})
     assert not may(user("ssm", one), "get_parameters", {"Names": ["one", "two"]})
+
+
+def test_a_policy_goes_back_to_an_earlier_version(cloud: Cloud) -> None:
+    """With SetDefaultPolicyVersion, which decides from then on (resources/iam_policy_versions.py)."""
+    iam = cloud.client("iam")
+    suffix = uuid.uuid4().hex[:8]
+    user, name = f"versions-{suffix}", f"versions-{suffix}"
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(allow("dynamodb:ListTables")))["Policy"]["Arn"]
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    try:
+        iam.attach_user_policy(UserName=user, PolicyArn=arn)
+        mine = cloud.client(
+            "dynamodb", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+        )
+        mine.list_tables()
+        iam.create_policy_version(
+            PolicyArn=arn, PolicyDocument=json.dumps(allow("dynamodb:DescribeLimits")), SetAsDefault=True
+        )
+        with pytest.raises(ClientError, match="AccessDenied"):
+            mine.list_tables()
+        iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
+        mine.list_tables()
+        assert iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v1"
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            iam.set_default_policy_version(PolicyArn=arn, VersionId="v9")
+    finally:
+        iam.detach_user_policy(UserName=user, PolicyArn=arn)
+        iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(UserName=user)
+        iam.delete_policy_version(PolicyArn=arn, VersionId="v2")
+        iam.delete_policy(PolicyArn=arn)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.plugins.containers import SERVER, until
 from tests.plugins.local_cloud import Cloud
@@ -148,6 +149,29 @@ def test_the_metadata_service_wants_a_token(box: Box) -> None:
     keys = json.loads(ask("meta-data/iam/security-credentials/box", X_aws_ec2_metadata_token=token))
     assert keys["Code"] == "Success"
     assert keys["AccessKeyId"].startswith("ASIA")
+
+
+def test_the_metadata_service_can_be_told_not_to_ask_for_a_token(cloud: Cloud, box: Box) -> None:
+    """And back: what a careless change by hand does, and how it is mended (resources/ec2_metadata_options.py)."""
+    ec2 = cloud.client("ec2")
+    service = box.get("/environment")["AWS_EC2_METADATA_SERVICE_ENDPOINT"]
+
+    def asked_without_a_token() -> int:
+        try:
+            with urllib.request.urlopen(f"{service}/latest/meta-data/instance-id", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    changed = ec2.modify_instance_metadata_options(InstanceId=box.id, HttpTokens="optional")
+    assert changed["InstanceMetadataOptions"]["HttpTokens"] == "optional"
+    assert asked_without_a_token() == 200
+    ec2.modify_instance_metadata_options(InstanceId=box.id, HttpTokens="required")
+    assert asked_without_a_token() == 401
+    (reservation,) = ec2.describe_instances(InstanceIds=[box.id])["Reservations"]
+    assert reservation["Instances"][0]["MetadataOptions"]["HttpTokens"] == "required"
+    with pytest.raises(ClientError, match=r"InvalidInstanceID\.NotFound"):
+        ec2.modify_instance_metadata_options(InstanceId="i-0123456789abcdef0", HttpTokens="optional")
 
 
 def test_a_killed_unit_is_restarted(box: Box) -> None:
