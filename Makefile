@@ -5,7 +5,7 @@ PHASE ?= 1
 setup: ; @python3 scripts/setup.py
 up: setup ; @.venv/bin/brewhaven up --phase "$(PHASE)"
 down: ; @test ! -x .venv/bin/brewhaven || .venv/bin/brewhaven down
-test: setup ; @.venv/bin/python -m pytest -n auto --maxprocesses 3 --dist loadgroup
+test: setup ; @.venv/bin/python -m pytest -n auto --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 labs: setup ; @.venv/bin/python -m pytest tests/labs
 check: setup ; @.venv/bin/python scripts/check.py
 bench: setup ; @.venv/bin/python -m brewhaven.bench

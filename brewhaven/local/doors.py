@@ -57,14 +57,6 @@ class Doors:
         """Name the event loop on which doors are served."""
         self._loop = loop
 
-    def choose_port(self, preferred: int | None = None) -> int:
-        """Return a free port: the preferred one if it is free, else the first free one from 8080 upward."""
-        candidates = ([preferred] if preferred else []) + list(range(FIRST_DOOR, LAST_DOOR + 1))
-        for port in candidates:
-            if port not in self._closers and is_free(port):
-                return port
-        raise RuntimeError(f"No free port from {FIRST_DOOR} to {LAST_DOOR} for another load balancer.")
-
     def open(self, port: int, application: Application) -> None:
         """Serve an ASGI application on 127.0.0.1:port until :meth:`close`."""
         if self._loop is None:

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 TEMPLATES = {"assertion", "snapshot", "compliance"}
+LONGEST_FIRST = ("shop", "cloud", "templates")
 
 
 def group_of(folder: str, file: str, fixtures: list[str]) -> str:
@@ -26,12 +27,23 @@ def group_of(folder: str, file: str, fixtures: list[str]) -> str:
     return f"{folder}/{file}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test with its group."""
-    for item in items:
-        folder, file = _place(item.path)
-        fixtures = list(getattr(item, "fixturenames", []))
-        item.add_marker(pytest.mark.xdist_group(group_of(folder, file, fixtures)))
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test with its group; with several workers the groups that take longest come first."""
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(groups[item]))
+
+
+def _group(item: pytest.Item) -> str:
+    folder, file = _place(item.path)
+    return group_of(folder, file, list(getattr(item, "fixturenames", [])))
+
+
+def _rank(group: str) -> int:
+    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def _place(path: Path) -> tuple[str, str]:

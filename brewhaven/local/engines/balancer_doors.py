@@ -14,6 +14,7 @@ from typing import Any
 from brewhaven.local.doors import DOORS, FIRST_DOOR, LAST_DOOR, is_free
 from brewhaven.local.engines.listener_door import ListenerDoor
 from brewhaven.local.engines.network import NETWORK, UnreachableError
+from brewhaven.local.engines.reservations import RESERVATIONS
 from brewhaven.local.engines.security_groups import Peer, verdict
 from brewhaven.local.settings import HOST
 
@@ -29,7 +30,7 @@ def choose_port(extra: bool = False) -> int:
 
     kept = {port for _key, balancer in alb._lbs.all_items() for port in balancer.get("_doors", {}).values()}
     for port in range(FIRST_DOOR + extra, LAST_DOOR + 1):
-        if port not in kept and is_free(port):
+        if port not in kept and is_free(port) and RESERVATIONS.hold(HOST, port):
             return port
     raise RuntimeError(f"No free port from {FIRST_DOOR} to {LAST_DOOR} for another load balancer.")
 

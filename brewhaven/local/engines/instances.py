@@ -25,6 +25,7 @@ from brewhaven.local.engines.containers import SHIM, end_group, shim_environment
 from brewhaven.local.engines.instance_metadata import InstanceMetadata
 from brewhaven.local.engines.link_local import LINK_LOCAL
 from brewhaven.local.engines.network import NETWORK, Interface
+from brewhaven.local.engines.reservations import RESERVATIONS
 from brewhaven.local.engines.security_groups import Peer, verdict
 from brewhaven.local.engines.systemd_units import RunningUnit, UnitError
 from brewhaven.local.engines.tasks import WAYS_TO_THE_CLOUD
@@ -56,7 +57,7 @@ def own_loopback_address(taken: set[str]) -> str:
         with socket.socket() as busy:
             # Another local cloud of this machine may have it: a shop there listens on 8080.
             busy.settimeout(0.2)
-            if busy.connect_ex((address, 8080)) != 0:
+            if busy.connect_ex((address, 8080)) != 0 and RESERVATIONS.hold(address, 8080):
                 return address
     return HOST
 
