@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -114,6 +115,12 @@ class Deployment:
     def description(self) -> str:
         """The descriptions that the stacks give of themselves."""
         return " ".join(str(stack.get("Description", "")) for stack in self.descriptions.values())
+
+    @property
+    def reached(self) -> tuple[int, int] | None:
+        """The last lesson that is deployed, as the stacks say of themselves; None where they do not."""
+        found = re.findall(r"lesson (\d+)\.(\d+)", self.description)
+        return max(((int(phase), int(step)) for phase, step in found), default=None)
 
     @cached_property
     def outputs(self) -> dict[str, str]:

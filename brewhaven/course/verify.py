@@ -131,8 +131,8 @@ def run(
         there = [check for check in checks if check.cloud and check.applies_to(deployment.description)]
         together = [check for check in there if not check.alone]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            report.findings += pool.map(lambda check: _finding(check, cloud, check.cloud, deployment), together)
-        report.findings += [_finding(check, cloud, check.cloud, deployment) for check in there if check.alone]
+            report.findings += pool.map(lambda check: _on_cloud(check, cloud, deployment), together)
+        report.findings += [_on_cloud(check, cloud, deployment) for check in there if check.alone]
     place = {check.id: number for number, check in enumerate(checks)}
     report.findings.sort(key=lambda finding: (targets.index(finding.target), place[finding.check]))
     report.not_on_target = [
@@ -146,6 +146,21 @@ def run(
         if not any(finding.check == check.id for finding in report.findings)
     ]
     return report
+
+
+def _on_cloud(check: Check, cloud: TargetName, deployment: Deployment) -> Finding:
+    """Look at what is deployed, or say that the deployment has not come so far."""
+
+    def not_yet(_: Deployment) -> str:
+        phase, step = deployment.reached or check.number
+        raise Failure(
+            f"{check.proves}: this holds from lesson {check.lesson} on, and lesson {phase}.{step} is deployed",
+            where="`brewhaven status`",
+            next_step=f"deploy the lesson (`brewhaven deploy {check.lesson}`), or verify {phase}.{step} alone",
+        )
+
+    came_so_far = deployment.reached is None or check.number <= deployment.reached
+    return _finding(check, cloud, check.cloud if came_so_far else not_yet, deployment)
 
 
 def _finding(check: Check, target: TargetName, function: Callable[[Any], str] | None, subject: Any) -> Finding:

@@ -19,16 +19,20 @@ NONE = Template(STACK, {"Resources": {}})
 class CloudFormation:
     """Answers as CloudFormation does for one stack, or for none."""
 
-    def __init__(self, outputs: Mapping[str, str] | None, status: str = "CREATE_COMPLETE") -> None:
+    def __init__(
+        self, outputs: Mapping[str, str] | None, status: str = "CREATE_COMPLETE", description: str = ""
+    ) -> None:
         self._outputs = outputs
         self._status = status
+        self._description = description
 
     def describe_stacks(self, **query: str) -> Any:
         if self._outputs is None:
             message = {"Code": "ValidationError", "Message": f"Stack with id {query['StackName']} does not exist"}
             raise ClientError({"Error": message}, "DescribeStacks")
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
-        return {"Stacks": [{"StackStatus": self._status, "Outputs": outputs}]}
+        stack = {"StackStatus": self._status, "Outputs": outputs, "Description": self._description}
+        return {"Stacks": [stack]}
 
     def get_paginator(self, _: str) -> Any:
         return self
@@ -127,3 +131,15 @@ def test_a_check_is_left_out_where_the_stack_was_built_without_what_it_looks_at(
     assert report.not_on_target[0]["left_out_by"] == "storefront=ec2"
     assert "built without" in render.to_text(render.report(report))
     assert not verify.run("9", [check], template=NONE).passed, "and looked at everywhere else"
+
+
+def test_what_a_later_lesson_adds_is_not_missed_but_not_deployed_yet(sample: CheckList) -> None:
+    (check, *_) = sample
+    check.lesson = "9.2"
+    early = Deployment(Clients(CloudFormation({"Bucket": "cups"}, description="Brew Haven, lesson 9.1")), [STACK])
+    (finding,) = verify.run("9", [check], deployment=early).findings
+    assert not finding.passed
+    assert "holds from lesson 9.2 on, and lesson 9.1 is deployed" in finding.what
+    assert "brewhaven deploy 9.2" in finding.next
+    there = Deployment(Clients(CloudFormation({"Bucket": "cups"}, description="Brew Haven, lesson 9.2")), [STACK])
+    assert verify.run("9", [check], deployment=there).passed
