@@ -90,10 +90,12 @@ def destroy(settings: CloudSettings, cloud: Target, what: Plan) -> Findings:
     for name in what.stacks:
         with console.step(f"Deleting {name}") as step:
             delete_stack(cloud, name, step)
-    ownership = _ownership(cloud, record, what)
+    # An image's tag is a hash of what is in it, so the students of an account share images: one in use stays.
+    shared = {tag for name in _course_stacks(cloud) for tag in stacks.image_tags(cloud, name)}
+    ownership = _ownership(cloud, record, what, shared)
     with console.step("Looking for what is left") as step:
         findings = inventory.of_target(cloud, ownership)
-        swept = _sweep(cloud, findings, set(record.ids_of_type(what.scope, stacks.IMAGE_ASSETS)))
+        swept = _sweep(cloud, findings, set(record.ids_of_type(what.scope, stacks.IMAGE_ASSETS)) - shared)
         if swept:
             findings = inventory.of_target(cloud, ownership)
         seen = f"{len(inventory.LOOKS) - len(findings.absent) - len(findings.unseen)} kinds of things"
@@ -103,7 +105,7 @@ def destroy(settings: CloudSettings, cloud: Target, what: Plan) -> Findings:
     return findings
 
 
-def _ownership(cloud: Target, record: stacks.Record, what: Plan) -> Ownership:
+def _ownership(cloud: Target, record: stacks.Record, what: Plan, shared: set[str]) -> Ownership:
     others = {
         match[1]
         for name in [*record.stack_names(), *_course_stacks(cloud)]
@@ -111,7 +113,7 @@ def _ownership(cloud: Target, record: stacks.Record, what: Plan) -> Ownership:
     }
     return Ownership(
         what.scope,
-        record.ids(what.scope),
+        record.ids(what.scope) - shared,
         student=what.student,
         whole_course=what.whole_course,
         students=sorted(others),

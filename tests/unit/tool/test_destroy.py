@@ -189,3 +189,32 @@ def test_what_no_stack_removes_is_swept(
     assert cloud.client("ecr").calls == [
         ("batch_delete_image", {"repositoryName": "cdk-assets", "imageIds": [{"imageTag": "a" * 64}]})
     ]
+
+
+def test_an_image_that_another_student_runs_stays_and_is_not_called_left(
+    settings: CloudSettings, fake_target: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tag is a hash of the content, so that students of one account share it."""
+    shared, own = "a" * 64, "b" * 64
+    deletion = Deletion()
+    answers = deletion.answers()
+    answers["list_stacks"] = lambda: {
+        "StackSummaries": [_summary(FOUNDATION, deletion.status), _summary("s02-BrewHaven-Phase1-Foundation")]
+    }
+    answers["get_template"] = lambda StackName: {  # noqa: N803
+        "TemplateBody": {"Image": f"x/cdk-container-assets-1:{shared}"} if StackName.startswith("s02-") else {}
+    }
+    listed = [Item("image in the CDK's repository", tag) for tag in (shared, own)]
+    monkeypatch.setattr(
+        inventory, "of_target", lambda _, mine: Findings(tuple(item for item in listed if mine.covers(item)))
+    )
+    monkeypatch.setattr(inventory, "bootstrap_repository", lambda _: "cdk-assets")
+
+    def delete(repositoryName: str, imageIds: list[dict[str, str]]) -> Any:  # noqa: N803
+        listed[:] = [item for item in listed if {"imageTag": item.id} not in imageIds]
+        return {}
+
+    cloud = fake_target(cloudformation=answers, ecr={"batch_delete_image": delete}, ecs={}, logs={})
+    stacks.Record.of(settings, cloud).add(FOUNDATION, [("container image asset", tag) for tag in (shared, own)])
+    assert destroy.destroy(settings, cloud, PLAN).is_empty
+    assert [item.id for item in listed] == [shared]
