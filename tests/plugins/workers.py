@@ -6,6 +6,7 @@ local cloud, and those that read the synthesized templates. Every other file is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,34 @@ def group_of(folder: str, file: str, fixtures: list[str]) -> str:
     return f"{folder}/{file}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before xdist reads the marks, and once more after it has
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Mark every test with its group; with several workers the groups that take longest come first."""
     groups = {item: _group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-    if hasattr(config, "workerinput"):
+    is_worker = hasattr(config, "workerinput")
+    if is_worker:
         items.sort(key=lambda item: _rank(groups[item]))
+    yield
+    if is_worker and config.getvalue("loadgroup"):
+        refuse_without_groups(items)
+
+
+def refuse_without_groups(items: Sequence[pytest.Item]) -> None:
+    """Stop where xdist did not take the groups: tests of one cloud would be torn apart and fail for that alone.
+
+    xdist hands a group on as a suffix of the test's id. https://github.com/pytest-dev/pytest-xdist/issues/1386
+
+    Raises:
+        UsageError: the pinned versions of pytest and pytest-xdist do not go together.
+    """
+    torn = [item.nodeid for item in items if "@" not in item.nodeid]
+    if torn:
+        raise pytest.UsageError(
+            f"pytest-xdist did not take the groups of {len(torn)} tests, for example {torn[0]}: "
+            "its version and pytest's do not go together; see the pins in requirements-dev.txt."
+        )
 
 
 def _group(item: pytest.Item) -> str:

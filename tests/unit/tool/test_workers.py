@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugins.workers import group_of
+from tests.plugins.workers import group_of, refuse_without_groups
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,14 @@ def test_a_group_shares_what_is_expensive(folder: str, fixtures: list[str], grou
 def test_every_test_has_its_group(request: pytest.FixtureRequest) -> None:
     (mark,) = request.node.iter_markers("xdist_group")
     assert mark.args == ("unit/tool/test_workers.py",)
+
+
+class _Test:
+    def __init__(self, nodeid: str) -> None:
+        self.nodeid = nodeid
+
+
+def test_tests_whose_groups_are_lost_are_refused() -> None:
+    refuse_without_groups([_Test("tests/local/test_it.py::test_it@cloud")])  # type: ignore[list-item]
+    with pytest.raises(pytest.UsageError, match="did not take the groups of 1 tests"):
+        refuse_without_groups([_Test("tests/local/test_it.py::test_it")])  # type: ignore[list-item]
