@@ -89,6 +89,23 @@ def test_nothing_scrolls_sideways_behind_the_counter(visitor: Visitor, signed_in
         assert manager.page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
+def test_a_day_that_sold_around_the_clock_fits_a_small_screen(
+    visitor: Visitor, signed_in: dict[str, StorageState]
+) -> None:
+    manager = visitor(width=360, height=740, signed_in=signed_in["manager"])
+
+    def all_day(route: Route) -> None:
+        answer = route.fetch()
+        hours = [{"hour": hour, "orders": 1, "revenue_cents": 100 * hour} for hour in range(24)]
+        some = {"orders": 24, "items": 24, "revenue_cents": 27_600, "by_hour": hours}
+        route.fulfill(response=answer, json=answer.json() | some)
+
+    manager.page.route("**/api/sales/today", all_day)
+    manager.open("/manager.html")
+    expect(manager.page.locator(".bars li")).to_have_count(24)
+    assert manager.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_purchase_with_the_keyboard_alone(guest: Shop) -> None:
     guest.open("/")
     keys = guest.page.keyboard

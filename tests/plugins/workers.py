@@ -22,6 +22,8 @@ def group_of(folder: str, file: str, fixtures: list[str]) -> str:
     if folder in TEMPLATES:
         return "templates"
     if folder in {"local", "browser"}:
+        if "shop_url" in fixtures:  # asks for the deployed shop while it runs, unless another one is given
+            return "shop"
         for shared in ("shop", "cloud"):
             if shared in fixtures:
                 return shared

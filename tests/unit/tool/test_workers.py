@@ -12,6 +12,7 @@ from tests.plugins.workers import group_of, refuse_without_groups
     [
         ("local", ["cloud", "shop"], "shop"),
         ("browser", ["page", "shop"], "shop"),
+        ("browser", ["page", "shop_url"], "shop"),
         ("local", ["cloud", "tmp_path"], "cloud"),
         ("local", ["tmp_path"], "local/test_it.py"),
         ("unit", ["shop"], "unit/test_it.py"),
