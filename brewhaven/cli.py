@@ -14,6 +14,7 @@ from brewhaven import console
 from brewhaven.course import commands as course_commands
 from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS
+from brewhaven.exercises import commands as exercise_commands
 from brewhaven.failures import Commands
 from brewhaven.local.settings import CloudSettings
 from brewhaven.options import Context, Json, Student, switches
@@ -35,6 +36,7 @@ app.command(epilog="Example: [bold]brewhaven lesson 1.3[/bold]")(course_commands
 app.add_typer(course_commands.lab, name="lab")
 app.command(epilog="Example: [bold]brewhaven verify 1.3 --json[/bold]")(course_commands.verify)
 app.command(epilog="Example: [bold]brewhaven quiz 1.3[/bold]")(course_commands.quiz)
+app.add_typer(exercise_commands.app, name="exercise")
 app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
 app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 

@@ -130,7 +130,7 @@ def report(found: Report) -> RenderableType:
         parts.append(
             Text.from_markup(f"[bold]On {title}[/bold]: {passed} of {len(mine)} passed [dim]{seconds:.1f} s[/dim]")
         )
-        parts += [_finding(finding) for finding in mine]
+        parts += [finding(each) for each in mine]
         parts.append(Text())
     if found.not_on_target:
         names = ", ".join(entry["check"] for entry in found.not_on_target)
@@ -141,13 +141,14 @@ def report(found: Report) -> RenderableType:
     return Group(*parts)
 
 
-def _finding(finding: Finding) -> RenderableType:
-    if finding.passed:
-        evidence = f"  [dim]{escape(finding.evidence)}[/dim]" if finding.evidence else ""
-        return Text.from_markup(f"  {MARKS['passed']} {finding.check}  {escape(finding.proves)}{evidence}")
+def finding(found: Finding) -> RenderableType:
+    """One finding: what proved it, or what is wrong, where to look and what to do next."""
+    if found.passed:
+        evidence = f"  [dim]{escape(found.evidence)}[/dim]" if found.evidence else ""
+        return Text.from_markup(f"  {MARKS['passed']} {found.check}  {escape(found.proves)}{evidence}")
     return Text.from_markup(
-        f"  {MARKS['failed']} [bold]{finding.check}[/bold]  {escape(finding.what)}\n"
-        f"      look:  {escape(finding.where)}\n      next:  {escape(finding.next)}"
+        f"  {MARKS['failed']} [bold]{found.check}[/bold]  {escape(found.what)}\n"
+        f"      look:  {escape(found.where)}\n      next:  {escape(found.next)}"
     )
 
 
