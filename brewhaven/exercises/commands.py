@@ -92,8 +92,8 @@ def start(id_: Annotated[str, typer.Argument(metavar="ID", help="The exercise.")
         console.say(f"You have begun already, and nothing was changed: {escape(str(started.folder / CODE))}")
     if started.renewed:
         console.warn(
-            f"The course's start has changed since you began. The new files are in {started.renewed}; compare them with "
-            "yours, and take from them what you like."
+            f"The course's start has changed since you began. The new files are in {started.renewed}; compare them "
+            "with yours, and take from them what you like."
         )
     console.say(f"Next: [bold]brewhaven exercise watch {chosen.id}[/bold] judges each time you save.")
 
@@ -138,8 +138,8 @@ def check(
 def watch(id_: Id = None) -> None:
     """Judge each time you save, until Ctrl-C. Nothing in your file can end the watching."""
     from brewhaven.course.progress import Progress
-    from brewhaven.exercises import workspace
     from brewhaven.exercises import judge as judge_module
+    from brewhaven.exercises import workspace
     from brewhaven.exercises.declared import CODE
     from brewhaven.exercises.workshop import Workshop
 
@@ -220,7 +220,9 @@ def _say(verdict: Verdict) -> None:
         for finding in verdict.report.findings:
             console.out.print(render.finding(finding))
     if verdict.passed:
-        console.say(f"[green]Passed[/green] in {verdict.seconds:.1f} s. `brewhaven exercise solution` shows another way.")
+        console.say(
+            f"[green]Passed[/green] in {verdict.seconds:.1f} s. `brewhaven exercise solution` shows another way."
+        )
     else:
         console.say(f"Not yet ({verdict.seconds:.1f} s). `brewhaven exercise hint` helps.")
 

@@ -70,7 +70,7 @@ def _look(exercise: Exercise, built: Built, work: Work, cloud: Target | None) ->
     checks = list(exercise.checks())
     report = verify.run(exercise.id, [check for check in checks if check.template], template=work)
     if cloud is not None and report.passed:
-        with _deployed(exercise, work, cloud) as deployment:
+        with deployed(exercise, work, cloud) as deployment:
             asked = verify.run(
                 exercise.id, [check for check in checks if check.cloud], deployment=deployment, cloud=cloud.name
             )
@@ -82,7 +82,7 @@ def _look(exercise: Exercise, built: Built, work: Work, cloud: Target | None) ->
 
 
 @contextmanager
-def _deployed(exercise: Exercise, work: Work, cloud: Target) -> Iterator[Deployment]:
+def deployed(exercise: Exercise, work: Work, cloud: Target) -> Iterator[Deployment]:
     """The student's stack on a cloud, gone again afterwards."""
     name = f"{STACK}-{exercise.id}"
     cloudformation = cloud.client("cloudformation")

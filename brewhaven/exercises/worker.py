@@ -24,7 +24,6 @@ from aws_cdk import assertions as _assertions  # noqa: F401  (loaded now, so tha
 from brewhaven.exercises.declared import STACK
 
 
-
 class _Wrong(Exception):  # noqa: N818  (a finding about the student's file)
     """The file runs and is still not what is asked for."""
 

@@ -134,7 +134,7 @@ class Workshop:
         answer = self._read(self._patience)
         seconds = time.monotonic() - started
         if answer is None:
-            died = process.poll() is not None
+            died = self._has_ended(process)
             self.close()
             what = (
                 "the code ended the whole process (is there an exit in it?)"
@@ -147,6 +147,14 @@ class Workshop:
             where = f"{error['file'] or CODE}, line {error['line']}" if error["line"] else error["file"] or CODE
             return Built(None, Broken(error["what"], where, error["code"]), answer["printed"], seconds)
         return Built(Work(STACK, answer["template"], answer["probed"]), None, answer["printed"], seconds)
+
+    @staticmethod
+    def _has_ended(process: subprocess.Popen[str]) -> bool:
+        try:
+            process.wait(0.5)  # its output ends a moment before it does
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     @cached_property
     def _context(self) -> dict[str, Any]:

@@ -6,9 +6,7 @@ from brewhaven.course.checks import CheckList, expect
 from brewhaven.course.template import Template
 
 CHECKS = CheckList()
-METRICS = (
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"
-)
+METRICS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"
 ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
 
 _counts = CHECKS.check(
@@ -18,14 +16,15 @@ _counts = CHECKS.check(
     proves="It adds up the failed answers of the shop's tasks, minute by minute",
 )
 _when = CHECKS.check(
-    "rings-when-it-matters", lesson="1.6", objective="load-balancing", proves="It rings at 5 a minute, in 2 of 3 minutes"
+    "rings-when-it-matters",
+    lesson="1.6",
+    objective="load-balancing",
+    proves="It rings at 5 a minute, in 2 of 3 minutes",
 )
 _silence = CHECKS.check(
     "silence-is-good", lesson="1.6", objective="load-balancing", proves="A minute without failures is a good minute"
 )
-_told = CHECKS.check(
-    "somebody-is-told", lesson="1.6", objective="load-balancing", proves="Whoever is on call is told"
-)
+_told = CHECKS.check("somebody-is-told", lesson="1.6", objective="load-balancing", proves="Whoever is on call is told")
 
 
 def _alarm(template: Template) -> dict[str, Any]:

@@ -24,9 +24,7 @@ _parts = CHECKS.check(
     objective="s3-private-hosting",
     proves="The parts of an unfinished upload go after a day",
 )
-_stay = CHECKS.check(
-    "receipts-stay", lesson="1.3", objective="s3-private-hosting", proves="No rule deletes a receipt"
-)
+_stay = CHECKS.check("receipts-stay", lesson="1.3", objective="s3-private-hosting", proves="No rule deletes a receipt")
 
 
 def _bucket(template: Template) -> dict[str, Any]:

@@ -25,10 +25,16 @@ _stars = CHECKS.check(
     "no-wildcard", lesson="1.4", objective="iam-least-privilege", proves="No action and no resource is a wildcard"
 )
 _else = CHECKS.check(
-    "nothing-else", lesson="1.4", objective="iam-least-privilege", proves="The display may do nothing that it does not do"
+    "nothing-else",
+    lesson="1.4",
+    objective="iam-least-privilege",
+    proves="The display may do nothing that it does not do",
 )
 _enforced = CHECKS.check(
-    "enforced", lesson="1.4", objective="iam-least-privilege", proves="IAM allows the display its two calls and no other"
+    "enforced",
+    lesson="1.4",
+    objective="iam-least-privilege",
+    proves="IAM allows the display its two calls and no other",
 )
 
 

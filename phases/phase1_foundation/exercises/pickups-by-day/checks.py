@@ -58,12 +58,14 @@ def _(template: Template) -> str:
 def _(template: Template) -> str:
     key = _key(_index(template), "HASH")
     why = {
-        "pickup_at": "the partition key is pickup_at, so every moment is a drawer of its own: a day cannot be asked for",
+        "pickup_at": "the partition key is pickup_at, so every moment is a drawer of its own, and no day is one",
         "type": "the partition key is type, which is `order` for each of them: all days end up in one drawer",
     }
     expect(
         key == "pickup_day",
-        why.get(str(key), f"the partition key is {key or 'missing'}, and what the orders of one day share is pickup_day"),
+        why.get(
+            str(key), f"the partition key is {key or 'missing'}, and what the orders of one day share is pickup_day"
+        ),
         where=READ,
         next_step="choose as the partition key the attribute that all items of one answer share",
     )
