@@ -128,6 +128,8 @@ def status(answer: dict[str, Any], *, json: bool = False) -> None:
         state = states or ("not deployed" if phase["available"] else "coming")
         table.add_row(str(phase["number"]), phase["title"], state, phase["lesson"] or "", _checks(phase["checks"]))
     console.out.print(table)
+    exercises = answer["exercises"]
+    say(f"Exercises: {exercises['passed']} of {exercises['of']} passed")
     for phase in answer["phases"]:
         for stack in phase["stacks"].values():
             for name, value in stack["outputs"].items():

@@ -14,6 +14,8 @@ from brewhaven import course, processes, stacks, target
 from brewhaven.course import checks
 from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
+from brewhaven.exercises import workspace
+from brewhaven.exercises.declared import all_exercises
 from brewhaven.local import lifecycle, registry, resources
 from brewhaven.local.engines import environments
 from brewhaven.local.settings import CloudSettings
@@ -95,6 +97,7 @@ def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any
     answer["bootstrap_version"] = bootstrap
     progress = Progress(settings.home)
     answer["phases"] = [{**_phase(phase, cloud, student), **_checked(phase, progress)} for phase in course.phases()]
+    answer["exercises"] = _exercises(progress)
     answer["next"] = _next_step(answer)
     answer["asked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     return answer
@@ -129,6 +132,12 @@ def _checked(phase: course.Phase, progress: Progress) -> dict[str, Any]:
             "at": max((entry["at"] for entry in seen), default=None),
         }
     }
+
+
+def _exercises(progress: Progress) -> dict[str, int]:
+    """How many exercises there are, and how many were ever solved."""
+    states = [workspace.state(each, progress) for each in all_exercises()]
+    return {"of": len(states), "passed": states.count("passed")}
 
 
 def _next_step(answer: dict[str, Any]) -> str:

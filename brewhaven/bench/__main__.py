@@ -21,7 +21,7 @@ from brewhaven.errors import FAILURE
 from brewhaven.failures import in_words
 from brewhaven.local.settings import CloudSettings
 
-SECTIONS = ("synth", "deploy", "web", "rush")
+SECTIONS = ("synth", "exercise", "deploy", "web", "rush")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -49,6 +49,9 @@ def _measure(chosen: list[str], seconds: float, rounds: int) -> list[Row]:
     if "synth" in chosen:
         with console.step("Synthesizing the course and an empty app"):
             rows += sections.synth(settings, rounds)
+    if "exercise" in chosen:
+        with console.step("Judging every exercise of the course"):
+            rows += sections.practise()
     if {"deploy", "web", "rush"} & set(chosen):
         with clouds.bootstrapped(settings) as (own, cloud):
             if "deploy" in chosen:

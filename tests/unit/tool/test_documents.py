@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from brewhaven.cli import app
 from brewhaven.local.settings import REPOSITORY
@@ -30,11 +31,15 @@ def test_every_decision_is_in_the_index() -> None:
 
 def _commands() -> set[str]:
     """Every command, and every group with its commands: `deploy`, `local`, `local up`."""
-    found = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+
+    def names(of: typer.Typer) -> set[str]:
+        return {command.name or command.callback.__name__ for command in of.registered_commands if command.callback}
+
+    found = names(app)
     for group in app.registered_groups:
         assert group.typer_instance is not None
         found |= {str(group.name)}
-        found |= {f"{group.name} {command.name}" for command in group.typer_instance.registered_commands}
+        found |= {f"{group.name} {name}" for name in names(group.typer_instance)}
     return found
 
 

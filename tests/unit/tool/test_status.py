@@ -49,6 +49,13 @@ def test_a_deployed_phase_shows_its_lesson_outputs_and_the_shop(overview: Callab
     assert answer["next"] == "open http://127.0.0.1:8080 and order a coffee"
 
 
+def test_solved_exercises_are_counted(overview: Callable[..., Any], settings: CloudSettings) -> None:
+    before = overview(stacks={"Stacks": []})["exercises"]
+    Progress(settings.home).record("exercise polite-prop", "solved", passed=True)
+    after = overview(stacks={"Stacks": []})["exercises"]
+    assert (before["passed"], after["passed"], after["of"]) == (0, 1, before["of"])
+
+
 def test_the_checks_that_passed_are_those_of_the_last_look(
     overview: Callable[..., Any], settings: CloudSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
