@@ -21,7 +21,7 @@ from brewhaven.errors import FAILURE
 from brewhaven.failures import in_words
 from brewhaven.local.settings import CloudSettings
 
-SECTIONS = ("synth", "exercise", "deploy", "web", "rush")
+SECTIONS = ("synth", "exercise", "deploy", "verify", "web", "rush")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -52,12 +52,14 @@ def _measure(chosen: list[str], seconds: float, rounds: int) -> list[Row]:
     if "exercise" in chosen:
         with console.step("Judging every exercise of the course"):
             rows += sections.practise()
-    if {"deploy", "web", "rush"} & set(chosen):
+    if {"deploy", "verify", "web", "rush"} & set(chosen):
         with clouds.bootstrapped(settings) as (own, cloud):
             if "deploy" in chosen:
                 rows += sections.rollout(own, cloud)
-            if {"web", "rush"} & set(chosen):
+            if {"verify", "web", "rush"} & set(chosen):
                 deployed = deploy(own, cloud, Request(find(str(available_phases()[-1].number))))
+            if "verify" in chosen:
+                rows += sections.proving(cloud)
             if "web" in chosen:
                 rows += sections.web(cloud, deployed, seconds)
             if "rush" in chosen:

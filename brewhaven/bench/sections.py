@@ -14,6 +14,8 @@ from typing import Any
 
 from brewhaven import cdk, console, course, deploy, destroy, stacks, toolchain
 from brewhaven.bench import bare, load, rush
+from brewhaven.course import checks, template, verify
+from brewhaven.course.cloud import Deployment
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import BrewHavenError
 from brewhaven.exercises.declared import all_exercises
@@ -169,6 +171,24 @@ def _create_straight(cloud: Target, request: Request, assembly: Path) -> None:
                 time.sleep(0.2)
             if state is None or not state.is_complete:
                 raise BrewHavenError(f"{stack} could not be created straight from its template: {state}")
+
+
+def proving(cloud: Target) -> Iterator[Row]:
+    """All checks of every phase that is there, on the synthesized stacks and on what is deployed."""
+    for phase in course.available_phases():
+        stack = phase.stacks[-1]
+        found = list(checks.load(phase.folder))
+        body = template.synthesize({"phase": str(phase.number)}, account=cloud.account, region=cloud.region)[stack]
+        on_template = _timed(lambda found=found, body=body: verify.run("all", found, template=body))  # type: ignore[misc]
+        deployment = Deployment(cloud, [stack])
+        begun = time.perf_counter()
+        report = verify.run("all", found, deployment=deployment)
+        on_cloud = time.perf_counter() - begun
+        name = f"verify {phase.number}"
+        yield Row(f"{name}: checks on the template, after synth", round(on_template, 2), "s", 2.0)
+        yield Row(f"{name}: checks on the local cloud", round(on_cloud, 2), "s", 10.0)
+        failed = sum(not finding.passed for finding in report.findings)
+        yield Row(f"{name}: checks that fail", failed, f"of {len(report.findings)}", 0, must=True)
 
 
 def web(cloud: Target, deployed: Deployed, seconds: float) -> Iterator[Row]:
