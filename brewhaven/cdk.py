@@ -58,7 +58,9 @@ class Reader:
             return
         if "FAILED" in event["status"] and "Resource creation cancelled" not in event["rest"]:
             self.failures.append(f"{event['type']} {event['rest'].strip()}")
-        progress = f"{event['done']}/{event['of']}" if event["of"] else event["done"]
+        # The CLI counts only what it expects to change; an update can do more than that.
+        within = event["of"] and int(event["done"]) <= int(event["of"])
+        progress = f"{event['done']}/{event['of']}" if within else event["done"]
         self.on_note(f"{progress}  {event['type']}  {event['rest'].split(' (')[0].strip()}")
 
     def reasons(self, limit: int = 8) -> list[str]:

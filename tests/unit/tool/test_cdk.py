@@ -42,6 +42,10 @@ def test_an_event_becomes_a_note() -> None:
     assert _read(EVENT)[1] == ["3/54  AWS::DynamoDB::Table  CatalogTable/Table"]
 
 
+def test_more_done_than_was_expected_is_not_out_of_anything() -> None:
+    assert _read(EVENT.replace("3/54", "76/54"))[1] == ["76  AWS::DynamoDB::Table  CatalogTable/Table"]
+
+
 def test_the_reason_is_what_cloudformation_said() -> None:
     reader, _ = _read("\n".join([EVENT, FAILED, CANCELLED, "❌  BrewHaven-Phase1-Foundation failed: rolled back"]))
     assert reader.reasons() == ["AWS::S3::Bucket AssetBucket (AssetBucket1D025086) bucket name is taken"]
