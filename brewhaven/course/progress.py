@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 
 class Progress:
-    """Read and written as a whole: the file is small, and one student has one terminal.
+    """Read and written as a whole: the file is small, and one student has few terminals.
 
-    An unreadable file is treated as empty: it is a convenience, and losing it must not stop a lesson.
+    It is replaced by a whole one, so that nobody reads half of what another terminal is writing. An unreadable file is
+    treated as empty: it is a convenience, and losing it must not stop a lesson.
     """
 
     def __init__(self, home: Path) -> None:
@@ -28,7 +30,9 @@ class Progress:
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         everything.setdefault(id_, {})[what] = {"at": moment, **details}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
+        whole = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        whole.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
+        whole.replace(self._path)
 
     def passed(self, id_: str, what: str) -> bool | None:
         """Whether the latest `lab`, `verify` or `quiz` of a lesson went well; None when it was never tried."""

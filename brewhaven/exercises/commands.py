@@ -23,7 +23,7 @@ Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="The exercise; by
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Example: [bold]brewhaven exercise start orders-by-day[/bold], then [bold]brewhaven exercise watch[/bold]",
+    epilog="Example: [bold]brewhaven exercise start pickups-by-day[/bold], then [bold]brewhaven exercise watch[/bold]",
 )
 def exercise(
     context: typer.Context,
@@ -72,8 +72,13 @@ def list_(json: Json = False) -> None:
     console.say("\n[dim]Next: brewhaven exercise start ID[/dim]")
 
 
-@app.command(epilog="Example: [bold]brewhaven exercise start orders-by-day[/bold]")
-def start(id_: Annotated[str, typer.Argument(metavar="ID", help="The exercise.")]) -> None:
+@app.command(epilog="Example: [bold]brewhaven exercise start pickups-by-day[/bold]")
+def start(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The exercise.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin anew; what you wrote is moved into a folder kept-<number>.")
+    ] = False,
+) -> None:
     """Put the files to begin with into your folder and show the task. What is there already stays as it is."""
     from rich.markdown import Markdown
 
@@ -81,24 +86,23 @@ def start(id_: Annotated[str, typer.Argument(metavar="ID", help="The exercise.")
     from brewhaven.exercises.declared import CODE, find
 
     chosen = find(id_)
-    started = workspace.start(chosen)
-    console.out.print(Markdown(f"# {chosen.title}\n\n{chosen.task}"))
+    started = workspace.start(chosen, again=again)
+    pages = "\n".join(f"- {page}" for page in chosen.read)
+    console.out.print(Markdown(f"# {chosen.title}\n\n{chosen.task}\n\nRead:\n\n{pages}"))
     console.say()
-    console.out.print(Markdown("Read:\n\n" + "\n".join(f"- {page}" for page in chosen.read)))
-    console.say()
-    if started.fresh:
-        console.say(f"Your file is [bold]{escape(str(started.folder / CODE))}[/bold]")
+    if started.kept:
+        console.say(f"What you wrote before is in {escape(str(started.kept))}")
+    yours = f"[bold]{escape(str(started.folder / CODE))}[/bold]"
+    if CODE in started.put:
+        console.say(f"Your file is {yours}")
     else:
-        console.say(f"You have begun already, and nothing was changed: {escape(str(started.folder / CODE))}")
-    if started.renewed:
-        console.warn(
-            f"The course's start has changed since you began. The new files are in {started.renewed}; compare them "
-            "with yours, and take from them what you like."
-        )
+        back = f", and {', '.join(started.put)} put back" if started.put else ""
+        console.say(f"You have begun already: {yours} was left as it is{back}.")
+    _tell_of_newer_start(chosen)
     console.say(f"Next: [bold]brewhaven exercise watch {chosen.id}[/bold] judges each time you save.")
 
 
-@app.command(epilog="Example: [bold]brewhaven exercise check orders-by-day[/bold]")
+@app.command(epilog="Example: [bold]brewhaven exercise check pickups-by-day[/bold]")
 def check(
     id_: Id = None,
     on: Annotated[
@@ -130,11 +134,12 @@ def check(
         console.plain_json(verdict.as_json())
     else:
         _say(verdict)
+        _tell_of_newer_start(chosen)
     if not verdict.passed:
         raise typer.Exit(FAILURE)
 
 
-@app.command(epilog="Example: [bold]brewhaven exercise watch orders-by-day[/bold]")
+@app.command(epilog="Example: [bold]brewhaven exercise watch pickups-by-day[/bold]")
 def watch(id_: Id = None) -> None:
     """Judge each time you save, until Ctrl-C. Nothing in your file can end the watching."""
     from brewhaven.course.progress import Progress
@@ -147,14 +152,18 @@ def watch(id_: Id = None) -> None:
     chosen = workspace.chosen(id_)
     folder = workspace.begun(chosen)
 
-    def say(verdict: Verdict) -> None:
+    def say(verdict: Verdict, since: float | None) -> None:
         judge_module.note(verdict, progress)
         console.out.rule(f"{chosen.id}  {time.strftime('%H:%M:%S')}", style="dim")
-        _say(verdict)
+        _say(verdict, since)
 
     console.say(f"Watching {escape(str(folder / CODE))}. Save it to be judged; Ctrl-C ends.")
+    _tell_of_newer_start(chosen)
     with Workshop() as workshop:
-        judge_module.watch(chosen, folder, workshop, say, time.sleep)
+        try:
+            judge_module.watch(chosen, folder, workshop, say, time.sleep)
+        except KeyboardInterrupt:  # the way to end it, and no failure
+            console.say(f"\nNo longer watching. Your work is in {escape(str(folder))}")
 
 
 @app.command(epilog="Example: [bold]brewhaven exercise hint[/bold]")
@@ -178,7 +187,7 @@ def hint(
         console.say("\n[dim]That was the last hint. `brewhaven exercise solution` explains one way to do it.[/dim]")
 
 
-@app.command(epilog="Example: [bold]brewhaven exercise solution orders-by-day --show-anyway[/bold]")
+@app.command(epilog="Example: [bold]brewhaven exercise solution pickups-by-day --show-anyway[/bold]")
 def solution(
     id_: Id = None,
     show_anyway: Annotated[bool, typer.Option("--show-anyway", help="Before you have passed.")] = False,
@@ -207,7 +216,18 @@ def _known(on: str) -> None:
         raise UsageError(f"An exercise is judged on `template` or on `local`, got {on!r}.")
 
 
-def _say(verdict: Verdict) -> None:
+def _tell_of_newer_start(exercise: Exercise) -> None:
+    from brewhaven.exercises import workspace
+
+    if workspace.is_older(exercise):
+        console.warn(
+            f"The course has another start for {exercise.id} than when you began. Your file stays as it is; "
+            f"`brewhaven exercise start {exercise.id} --again` puts it aside and begins with the new one."
+        )
+
+
+def _say(verdict: Verdict, since: float | None = None) -> None:
+    """Print a verdict, with the seconds since the save where there was one."""
     from brewhaven.course import render
 
     if verdict.printed.strip():
@@ -219,52 +239,65 @@ def _say(verdict: Verdict) -> None:
     elif verdict.report:
         for finding in verdict.report.findings:
             console.out.print(render.finding(finding))
-    if verdict.passed:
-        console.say(
-            f"[green]Passed[/green] in {verdict.seconds:.1f} s. `brewhaven exercise solution` shows another way."
-        )
-    else:
-        console.say(f"Not yet ({verdict.seconds:.1f} s). `brewhaven exercise hint` helps.")
+    time_taken = f"{since:.1f} s after you saved" if since is not None else f"in {verdict.seconds:.1f} s"
+    if not verdict.passed:
+        console.say(f"Not yet ({time_taken}). `brewhaven exercise hint` helps.")
+        return
+    console.say(f"[green]Passed[/green] ({time_taken}). `brewhaven exercise solution` shows another way.")
+    exercise = verdict.exercise
+    if exercise.runs_on_cloud and not verdict.asked_on_cloud:
+        console.say(f"Next: [bold]brewhaven exercise check {exercise.id} --on local[/bold] deploys it there and asks.")
 
 
 def _selftest(on: str, json: bool) -> None:
     from brewhaven import target
+    from brewhaven.exercises import selftest as proving
     from brewhaven.exercises.declared import all_exercises
-    from brewhaven.exercises.selftest import Proof, prove
     from brewhaven.exercises.workshop import Workshop
 
     _known(on)
     cloud = target.local(CloudSettings.from_environment()) if on == "local" else None
     exercises: list[Exercise] = all_exercises()
 
-    def show(proof: Proof) -> None:
+    def show(proof: proving.Proof) -> None:
         if not json:
             mark = "[green]✓[/green]" if proof.holds else "[red]✗[/red]"
             problem = f"\n      {escape(proof.problem)}" if proof.problem else ""
             console.say(f"{mark} {proof.exercise}: {proof.what} [dim]{proof.seconds:.1f} s[/dim]{problem}")
 
-    with Workshop() as workshop:
+    with console.step("Proving the exercises") as step, Workshop() as workshop:
         workshop.warm_up()
-        proofs = [proof for each in exercises for proof in prove(each, workshop, cloud, show)]
-    wrong = [proof for proof in proofs if not proof.holds]
+        proofs = [proof for each in exercises for proof in proving.prove(each, workshop, cloud, show)]
+        wrong = [proof for proof in proofs if not proof.holds]
+        step.result(f"{len(proofs) - len(wrong)} of {len(proofs)} hold")
     slowest = max((proof.seconds for proof in proofs), default=0.0)
     if json:
         console.plain_json(
             {
                 "passed": not wrong,
+                "on": on,
                 "exercises": len(exercises),
                 "slowest_seconds": round(slowest, 2),
                 "proofs": [
-                    {"exercise": p.exercise, "what": p.what, "holds": p.holds, "problem": p.problem,
-                     "seconds": round(p.seconds, 2)}
-                    for p in proofs
+                    {
+                        "exercise": proof.exercise,
+                        "what": proof.what,
+                        "holds": proof.holds,
+                        "problem": proof.problem,
+                        "seconds": round(proof.seconds, 2),
+                    }
+                    for proof in proofs
                 ],
             }
-        )  # fmt: skip
+        )
     else:
         console.say(
             f"{len(proofs) - len(wrong)} of {len(proofs)} proofs of {len(exercises)} exercises hold; the slowest "
             f"verdict took {slowest:.1f} s."
         )
+        if cloud is None and (left := proving.left_for_cloud(exercises)):
+            console.say(
+                f"Not proved here: {left} wrong answer that only a deployment can tell; `--on local` proves it."
+            )
     if wrong:
         raise typer.Exit(FAILURE)

@@ -36,12 +36,14 @@ class Wrong:
         file: Stands in for ``replaces`` in the student's folder.
         check: The check that must fail.
         said: What its explanation must contain.
+        on: `template`, or `local` where only a call to what is deployed can tell.
     """
 
     file: Path
     replaces: str
     check: str
     said: str
+    on: str
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,12 @@ def read(folder: Path) -> Exercise:
             wrong=wrong,
             folder=folder,
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise BrewHavenError(f"{path} is not whole: {error!r}.", "See docs/writing-a-phase.md.") from error
+    except FileNotFoundError as error:
+        raise BrewHavenError(f"{folder} has no exercise.toml.", "See docs/writing-a-phase.md.") from error
+    except KeyError as error:
+        raise BrewHavenError(f"{path} does not say {error.args[0]}.", "See docs/writing-a-phase.md.") from error
+    except (TypeError, ValueError) as error:  # of TOML, too
+        raise BrewHavenError(f"{path} cannot be used: {error}.", "See docs/writing-a-phase.md.") from error
     needed = ["task.md", "checks.py", f"start/{CODE}", "solution/solution.md", *(str(each.file) for each in wrong)]
     missing = [name for name in needed if not (folder / name).exists()]
     if missing:
@@ -147,6 +153,7 @@ def _wrong(folder: Path, entry: dict[str, Any]) -> Wrong:
         replaces=str(entry.get("replaces", CODE)),
         check=str(entry["check"]),
         said=str(entry["said"]),
+        on=str(entry.get("on", "template")),
     )
 
 

@@ -1,19 +1,26 @@
 """The process in which students' code runs: it has loaded the CDK once and builds one stack for each request.
 
-Requests and answers are lines of JSON on standard input and the first standard output; whatever the student's code
-prints is caught and handed on. Started by :mod:`brewhaven.exercises.workshop`, which also ends it when it hangs.
+Requests and answers are lines of JSON on the first standard input and output, which the student's code does not get to
+see: what it prints is caught and handed on, and what it reads is empty. Started by :mod:`brewhaven.exercises.workshop`.
+
+It ends itself when a build takes too long, and writes to standard error where the code was then. So nothing goes on
+running when the watching ends meanwhile, and the student is told the line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib.util
 import io
 import json
+import linecache
 import os
+import resource
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +29,9 @@ import aws_cdk as cdk
 from aws_cdk import assertions as _assertions  # noqa: F401  (loaded now, so that no student waits for it)
 
 from brewhaven.exercises.declared import STACK
+
+MOST_MEMORY = 4 * 1024**3
+"""Bytes of addresses. A loop that only collects meets this end before it meets the end of the machine."""
 
 
 class _Wrong(Exception):  # noqa: N818  (a finding about the student's file)
@@ -35,7 +45,7 @@ def _load(path: Path, number: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     # Compiled here, since two saves within a second would look the same to Python's own cache of compiled files.
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102
+    exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102
     return module
 
 
@@ -57,13 +67,11 @@ def _synthesize(module: ModuleType, context: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(request: dict[str, Any], number: int) -> dict[str, Any]:
     folder = Path(request["folder"])
-    code = folder / request["file"]
     printed = io.StringIO()
-    sys.path.insert(0, str(folder))
-    known = set(sys.modules)
+    faulthandler.dump_traceback_later(request["patience"], exit=True)
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            module = _load(code, number)
+        with _as_if_alone(folder), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            module = _load(folder / request["file"], number)
             body = _synthesize(module, request["context"])
             probed: Any = {}
             if request["probe"]:
@@ -74,10 +82,30 @@ def _answer(request: dict[str, Any], number: int) -> dict[str, Any]:
             raise
         return {"error": _told(error, folder), "printed": printed.getvalue()}
     finally:
-        sys.path.remove(str(folder))
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def _as_if_alone(folder: Path) -> Iterator[None]:
+    """Run in the student's folder, and leave nothing behind for the next build: no module, no variable, no place."""
+    here, environment, path, known = Path.cwd(), dict(os.environ), list(sys.path), set(sys.modules)
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:] = path
         for name in set(sys.modules) - known:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
+            if _is_in(getattr(sys.modules[name], "__file__", None), folder):
                 del sys.modules[name]
+
+
+def _is_in(file: str | None, folder: Path) -> bool:
+    return bool(file) and Path(str(file)).is_relative_to(folder)
 
 
 def _told(error: BaseException, folder: Path) -> dict[str, Any]:
@@ -85,12 +113,15 @@ def _told(error: BaseException, folder: Path) -> dict[str, Any]:
     if isinstance(error, SyntaxError):
         where, line, code = Path(error.filename or "").name, error.lineno, (error.text or "").strip()
         return {"what": f"{type(error).__name__}: {error.msg}", "file": where, "line": line, "code": code}
-    mine = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(folder))]
+    linecache.checkcache()  # it would show the line of an earlier save
+    mine = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame.filename, folder)]
     at = mine[-1] if mine else None
     text = str(error).strip().splitlines()
-    said = text[0] if text else ""
+    said = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    if isinstance(error, SystemExit):
+        said = "the file ends the program (SystemExit), so there is nothing to build"
     return {
-        "what": said if isinstance(error, _Wrong) else f"{type(error).__name__}: {said}",
+        "what": text[0] if isinstance(error, _Wrong) else said,
         "file": Path(at.filename).name if at else "",
         "line": at.lineno if at else None,
         "code": (at.line or "").strip() if at else "",
@@ -98,14 +129,21 @@ def _told(error: BaseException, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer until standard input ends."""
-    # The answers get a descriptor of their own: a library that prints past Python must not break the protocol.
+    """Answer until the first standard input ends."""
+    # Both get descriptors of their own: neither a library that prints past Python nor an input() of the student may
+    # break the protocol.
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
     os.dup2(2, 1)
+    sys.dont_write_bytecode = True  # for the same reason, of what the student's file imports from beside it
     cdk.App()  # starts the CDK's engine
+    with contextlib.suppress(ValueError, OSError):  # not every system knows this limit
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     answers.write(json.dumps({"ready": True}) + "\n")
     answers.flush()
-    for number, line in enumerate(sys.stdin):
+    for number, line in enumerate(requests):
         answers.write(json.dumps(_answer(json.loads(line), number)) + "\n")
         answers.flush()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +25,9 @@ from brewhaven.exercises.declared import CODE, STACK, Exercise
 from brewhaven.local.settings import REPOSITORY
 
 LOAD_SECONDS = 60.0
-BUILD_SECONDS = 20.0
+BUILD_SECONDS = 10.0
+GRACE_SECONDS = 2.0  # for the process to end itself and to say where the code was
+_FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in ', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ class Built:
 class Workshop:
     """One warm process. Use it as a context manager; it starts with the first build.
 
-    A build that takes longer than ``patience`` seconds is taken for an endless loop: the process is ended, the student
-    is told, and the next build gets a new one.
+    A build that takes longer than ``patience`` seconds is taken for an endless loop: the process ends, the student is
+    told the line, and the next build gets a new process.
     """
 
     def __init__(self, patience: float = BUILD_SECONDS) -> None:
@@ -76,9 +81,10 @@ class Workshop:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, with all that the student's code may have started in it."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._process = None
         if self._errors is not None:
@@ -93,6 +99,7 @@ class Workshop:
         """
         if self._process is not None and self._process.poll() is None:
             return
+        self.close()  # one that has ended by itself
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed with the process)
         environment = {
             **os.environ,
@@ -125,28 +132,46 @@ class Workshop:
             "file": CODE,
             "probe": str(probe) if probe.exists() else "",
             "context": self._context,
+            "patience": self._patience,
         }
-        process = self._process
-        if process is None or process.stdin is None:
-            raise BrewHavenError("The process that builds exercises is gone.", "Run the command again.")
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        answer = self._read(self._patience)
+        answer = self._ask(request)
         seconds = time.monotonic() - started
         if answer is None:
-            died = self._has_ended(process)
+            broken = self._unanswered(folder.resolve())
             self.close()
-            what = (
-                "the code ended the whole process (is there an exit in it?)"
-                if died
-                else f"the code did not come to an end in {self._patience:g} seconds: is there a loop without an end?"
-            )
-            return Built(None, Broken(what, CODE), "", seconds)
+            return Built(None, broken, "", seconds)
         if "error" in answer:
             error = answer["error"]
-            where = f"{error['file'] or CODE}, line {error['line']}" if error["line"] else error["file"] or CODE
+            where = _place(error["file"] or CODE, error["line"])
             return Built(None, Broken(error["what"], where, error["code"]), answer["printed"], seconds)
         return Built(Work(STACK, answer["template"], answer["probed"]), None, answer["printed"], seconds)
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        process = self._process
+        if process is None or process.stdin is None:
+            return None
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:  # it ended since the last build
+            return None
+        return self._read(self._patience + GRACE_SECONDS)
+
+    def _unanswered(self, folder: Path) -> Broken:
+        """Why there was no answer, and the innermost line of the student's that was being run."""
+        said = ""
+        if self._errors is not None:
+            self._errors.seek(0)
+            said = self._errors.read()
+        _, timed_out, frames = said.rpartition("Timeout (")
+        if not timed_out and self._process is not None and self._has_ended(self._process):
+            return Broken("the code ended the whole process (is there an os._exit in it?)", CODE)
+        what = f"the code did not come to an end in {self._patience:g} seconds: is there a loop without an end?"
+        for frame in _FRAME.finditer(frames):
+            file = Path(frame["file"])
+            if file.is_relative_to(folder):
+                return Broken(what, _place(file.name, int(frame["line"])), _line(file, int(frame["line"])))
+        return Broken(what, CODE)
 
     @staticmethod
     def _has_ended(process: subprocess.Popen[str]) -> bool:
@@ -172,3 +197,15 @@ class Workshop:
                 return None
         line = process.stdout.readline()
         return dict(json.loads(line)) if line else None
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}, line {line}" if line else file
+
+
+def _line(file: Path, number: int) -> str:
+    """One line of a file, or nothing where it was changed meanwhile."""
+    try:
+        return file.read_text(encoding="utf-8").splitlines()[number - 1].strip()
+    except (OSError, ValueError, IndexError):
+        return ""

@@ -1,7 +1,7 @@
 """The student's own folder: ``workspace/<exercise>/``, which git and the course's own tests never look at.
 
-A started exercise is never overwritten. What it was started from is remembered, so that an update of the course can say
-that the task has changed and leave the decision, and the work, to the student.
+A started exercise is never overwritten. What it was started from is remembered, so that after an update of the course
+the student is told that the start is another now, and can take it: what was written so far is then moved, not deleted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from brewhaven.course.progress import Progress
@@ -33,13 +34,13 @@ class Started:
     """What `start` did.
 
     Attributes:
-        fresh: The files were put there now; otherwise they were there and are as they were.
-        renewed: The task has changed since the student began; the new files lie beside the old ones in this folder.
+        put: Names of the files that were missing and are there now; the others are as they were.
+        kept: Where what was there before was moved to.
     """
 
     folder: Path
-    fresh: bool
-    renewed: Path | None = None
+    put: tuple[str, ...]
+    kept: Path | None = None
 
 
 def folder_of(exercise: Exercise) -> Path:
@@ -47,21 +48,37 @@ def folder_of(exercise: Exercise) -> Path:
     return workspace() / exercise.id
 
 
-def start(exercise: Exercise) -> Started:
-    """Put the files to begin with into the student's folder, unless they are there already."""
+def start(exercise: Exercise, *, again: bool = False) -> Started:
+    """Put the files to begin with into the student's folder, unless they are there already.
+
+    Args:
+        again: Begin from the course's files of today. What is there is moved into a folder ``kept-<number>`` beside it.
+    """
     folder = folder_of(exercise)
-    note = folder / _NOTE
     files = exercise.start_files()
-    version = _version(files)
-    if not (folder / CODE).exists():
-        _write(folder, {name: text for name, text in files.items() if not (folder / name).exists()})
-        note.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
-        return Started(folder, fresh=True)
-    if _noted(note) in (version, None):
-        return Started(folder, fresh=False)
-    beside = folder / "new-start"
-    _write(beside, files)
-    return Started(folder, fresh=False, renewed=beside)
+    kept = _keep(folder) if again else None
+    missing = {name: text for name, text in files.items() if not (folder / name).exists()}
+    _write(folder, missing)
+    if len(missing) == len(files):
+        (folder / _NOTE).write_text(json.dumps({"version": _version(files)}) + "\n", encoding="utf-8")
+    return Started(folder, tuple(missing), kept)
+
+
+def is_older(exercise: Exercise) -> bool:
+    """Whether the course's start has changed since the student began."""
+    return _noted(folder_of(exercise) / _NOTE) not in (_version(exercise.start_files()), None)
+
+
+def _keep(folder: Path) -> Path | None:
+    """Move what the student wrote out of the way."""
+    mine = [path for path in folder.glob("*") if path.is_file() and path.name != _NOTE]
+    if not mine:
+        return None
+    kept = next(place for number in count(1) if not (place := folder / f"kept-{number}").exists())
+    kept.mkdir()
+    for path in mine:
+        path.rename(kept / path.name)
+    return kept
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
@@ -91,7 +108,7 @@ def begun(exercise: Exercise) -> Path:
     if (folder / CODE).is_file():
         return folder
     what = f"{folder / CODE} is gone" if folder.exists() else f"The exercise {exercise.id} has not begun"
-    raise BrewHavenError(f"{what}.", f"`brewhaven exercise start {exercise.id}` puts the file there.")
+    raise BrewHavenError(f"{what}.", f"`brewhaven exercise start {exercise.id}` puts the file to begin with there.")
 
 
 def chosen(id_: str | None) -> Exercise:

@@ -38,9 +38,22 @@ def _alarm(template: Template) -> dict[str, Any]:
     return alarms[0].properties
 
 
+def _full_names(template: Template) -> list[dict[str, Any]]:
+    """How the template refers to what the metric knows a load balancer by."""
+    balancers = template.resources("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    return [{"Fn::GetAtt": [balancer.logical_id, "LoadBalancerFullName"]} for balancer in balancers]
+
+
 @_counts.on_template
 def _(template: Template) -> str:
     alarm = _alarm(template)
+    if "Metrics" in alarm:
+        expect(
+            False,
+            "the alarm computes with metrics, and here one metric by itself says it",
+            where=METRICS,
+            next_step="call create_alarm on the metric; without a region or an account of its own",
+        )
     name, statistic = alarm.get("MetricName"), alarm.get("Statistic") or alarm.get("ExtendedStatistic")
     if name == "HTTPCode_ELB_5XX_Count":
         what = "this metric counts what the load balancer itself answered, when it had nobody to ask"
@@ -52,6 +65,11 @@ def _(template: Template) -> str:
         what = f"it adds up over {alarm.get('Period')} seconds, and minute by minute is wanted"
     elif [d["Name"] for d in alarm.get("Dimensions", [])] != ["LoadBalancer"]:
         what = "it does not say of which load balancer: the metric's only dimension here is LoadBalancer"
+    elif alarm["Dimensions"][0]["Value"] not in _full_names(template):
+        what = (
+            "the dimension LoadBalancer has another value than the metric's own, the balancer's full name, so the "
+            "alarm looks at a metric that nobody ever writes"
+        )
     else:
         return "HTTPCode_Target_5XX_Count, Sum, 60 s"
     expect(False, what, where=METRICS, next_step="compare the metric's name, statistic and period with the task")
@@ -88,6 +106,12 @@ def _(template: Template) -> str:
 def _(template: Template) -> str:
     topics = [topic.logical_id for topic in template.resources("AWS::SNS::Topic")]
     actions = _alarm(template).get("AlarmActions", [])
+    expect(
+        _alarm(template).get("ActionsEnabled", True),
+        "the alarm has a topic, and its actions are switched off",
+        where="actions_enabled in your file",
+        next_step="leave it out: it is on by default",
+    )
     expect(
         any(template.mentions(topic, actions) for topic in topics),
         "the alarm changes its colour and tells nobody",

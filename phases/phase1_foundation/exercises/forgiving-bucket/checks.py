@@ -28,7 +28,14 @@ _stay = CHECKS.check("receipts-stay", lesson="1.3", objective="s3-private-hostin
 
 
 def _bucket(template: Template) -> dict[str, Any]:
-    return template.resources("AWS::S3::Bucket", of="Receipts")[0].properties
+    buckets = template.resources("AWS::S3::Bucket", of="Receipts")
+    expect(
+        buckets,
+        "there is no bucket with the id Receipts in the stack",
+        where="the first two arguments of s3.Bucket in your file",
+        next_step="keep the id: another id is another bucket, and on a real account the receipts would be deleted",
+    )
+    return buckets[0].properties
 
 
 def _rules(template: Template) -> list[dict[str, Any]]:
@@ -48,6 +55,15 @@ def _(template: Template) -> str:
     return "versioned"
 
 
+def _limits(rule: dict[str, Any]) -> str:
+    """What a rule is limited to; nothing for one that holds in the whole bucket."""
+    if rule.get("Prefix"):
+        return f"below {rule['Prefix']}"
+    others = {"TagFilters": "tags", "ObjectSizeGreaterThan": "size", "ObjectSizeLessThan": "size"}
+    found = sorted({word for name, word in others.items() if name in rule})
+    return f"for objects of certain {' and '.join(found)}" if found else ""
+
+
 def _days(rule: dict[str, Any]) -> int | None:
     found = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
     return None if found is None else int(found)
@@ -56,16 +72,24 @@ def _days(rule: dict[str, Any]) -> int | None:
 @_old.on_template
 def _(template: Template) -> str:
     rules = [rule for rule in _rules(template) if _days(rule) is not None]
-    good = [r for r in rules if r["Status"] == "Enabled" and not r.get("Prefix") and _days(r) == 30]
-    if not rules:
+    spares = "NewerNoncurrentVersions"
+    enabled = [rule for rule in rules if rule["Status"] == "Enabled"]
+    good = [r for r in enabled if not _limits(r) and _days(r) == 30 and spares not in r["NoncurrentVersionExpiration"]]
+    soonest = min((_days(rule) or 0 for rule in enabled), default=30)
+    if good and soonest < 30:
+        what = f"two rules are about old versions, and the sooner one wins: some go after {soonest} days"
+    elif not rules:
         what = "no rule says when an old version goes, so all of them are kept and paid for, for ever"
     elif rules[0]["Status"] != "Enabled":
         what = "the rule about old versions is switched off"
-    elif rules[0].get("Prefix"):
-        what = f"the rule about old versions holds only below {rules[0]['Prefix']}"
+    elif _limits(rules[0]):
+        what = f"the rule about old versions holds only {_limits(rules[0])}"
+    elif spares in rules[0]["NoncurrentVersionExpiration"]:
+        what = "some old versions are kept for ever, because the rule spares the newest of them"
     else:
         what = f"old versions go after {_days(rules[0])} days, and 30 are wanted"
-    expect(good, what, where=READ, next_step="one enabled rule for the whole bucket, with 30 days for old versions")
+    right = good and soonest == 30
+    expect(right, what, where=READ, next_step="one enabled rule for the whole bucket, with 30 days for old versions")
     return "after 30 days"
 
 
@@ -74,13 +98,13 @@ def _(template: Template) -> str:
     found = [
         rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
         for rule in _rules(template)
-        if rule["Status"] == "Enabled" and not rule.get("Prefix") and "AbortIncompleteMultipartUpload" in rule
+        if rule["Status"] == "Enabled" and not _limits(rule) and "AbortIncompleteMultipartUpload" in rule
     ]
     expect(
-        found == [1],
-        "no enabled rule for the whole bucket ends unfinished uploads after one day"
-        if not found
-        else f"unfinished uploads go after {found[0]} days, and one is wanted",
+        found and min(found) == 1,
+        f"unfinished uploads go after {min(found)} days, and one is wanted"
+        if found
+        else "no enabled rule for the whole bucket ends unfinished uploads after one day",
         where=READ,
         next_step="look for the argument of LifecycleRule that is about incomplete multipart uploads",
     )

@@ -1,7 +1,7 @@
 """The display reads what it shows, and nothing else."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -39,15 +39,30 @@ _enforced = CHECKS.check(
 
 
 def _allowed(template: Template) -> Iterator[tuple[str, str]]:
-    """Every (action, resource) that a policy allows; a resource as text, such as `Table/index/OpenOrders`."""
-    documents = [policy.properties["PolicyDocument"] for policy in template.resources("AWS::IAM::Policy")]
+    """Every (action, resource) that the role is allowed; a resource as text, such as `Table/index/OpenOrders`.
+
+    What is allowed by leaving something out, and what AWS's own policies allow, is a `*` with its reason behind it.
+    """
+    for statement in _statements(template):
+        if statement["Effect"] != "Allow":
+            continue
+        actions = listed(statement.get("Action", "* (all but its NotAction)"))
+        resources = listed(statement.get("Resource", "* (all but its NotResource)"))
+        yield from ((action, _text(resource)) for action in actions for resource in resources)
     for role in template.resources("AWS::IAM::Role"):
-        documents += [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
-    for document in documents:
-        for statement in statements(document):
-            for action in listed(statement.get("Action", [])):
-                for resource in listed(statement.get("Resource", [])):
-                    yield action, _text(resource)
+        for arn in role.properties.get("ManagedPolicyArns", []):
+            name = _text(arn).rpartition("/")[2]
+            if "Ref" not in arn:  # a policy of this stack, whose statements were looked at above
+                yield f"* ({name})", f"* ({name})"
+
+
+def _statements(template: Template) -> Iterator[dict[str, Any]]:
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for policy in template.resources(kind):
+            yield from statements(policy.properties["PolicyDocument"])
+    for role in template.resources("AWS::IAM::Role"):
+        for policy in role.properties.get("Policies", []):
+            yield from statements(policy["PolicyDocument"])
 
 
 def _text(resource: Any) -> str:
@@ -55,7 +70,9 @@ def _text(resource: Any) -> str:
         return resource
     if "Fn::Join" in resource:
         return "".join(_text(part) for part in resource["Fn::Join"][1])
-    return "Table" if "Orders" in json.dumps(resource) else json.dumps(resource)
+    if "Fn::GetAtt" in resource and resource["Fn::GetAtt"][0].startswith("Orders"):
+        return "Table"
+    return json.dumps(resource)
 
 
 def _may(template: Template, action: str, resource: str) -> bool:
@@ -81,9 +98,11 @@ def _(template: Template) -> str:
 @_stars.on_template
 def _(template: Template) -> str:
     wide = sorted({part for pair in _allowed(template) for part in pair if "*" in part})
+    denies = any(statement["Effect"] == "Deny" for statement in _statements(template))
+    beside = ", and a Deny beside it takes back only what somebody has thought of" if denies else ""
     expect(
         not wide,
-        f"there is a wildcard in {', '.join(wide)}: it allows what exists today and whatever is added tomorrow",
+        f"there is a wildcard in {', '.join(wide)}: it allows what exists today and whatever is added tomorrow{beside}",
         where=READ,
         next_step="name the actions and the one index in full",
     )
@@ -109,28 +128,40 @@ def _(cloud: Deployment) -> str:
     display = cloud.assume(cloud.outputs["DisplayRoleArn"]).client("dynamodb")
     key = {"pk": {"S": "ORDER#1"}, "sk": {"S": "ORDER"}}
     drawer = {"KeyConditionExpression": "gsi2pk = :o", "ExpressionAttributeValues": {":o": {"S": "OPEN"}}}
-    display.query(TableName=table, IndexName="OpenOrders", **drawer)
-    display.get_item(TableName=table, Key=key)
+    own = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "ORDER#1"}}}
+    needed = {
+        "the Query of OpenOrders": lambda: display.query(TableName=table, IndexName="OpenOrders", **drawer),
+        "GetItem on the table": lambda: display.get_item(TableName=table, Key=key),
+    }
     forbidden = {
         "Scan": lambda: display.scan(TableName=table),
         "PutItem": lambda: display.put_item(TableName=table, Item=key),
         "DeleteItem": lambda: display.delete_item(TableName=table, Key=key),
-        "a Query of the table itself": lambda: display.query(
-            TableName=table, KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": "ORDER#1"}}
-        ),
+        "a Query of the table itself": lambda: display.query(TableName=table, **own),
     }
-    allowed = []
-    for name, call in forbidden.items():
-        try:
-            call()
-            allowed.append(name)
-        except ClientError as error:
-            if "AccessDenied" not in error.response["Error"]["Code"]:
-                raise
+    refused = [name for name, call in needed.items() if not _is_allowed(call)]
+    expect(
+        not refused,
+        f"the display was refused {' and '.join(refused)}, which it needs: the policy names the action, and something "
+        "else in the statement, a condition say, does not fit the call",
+        where=WHERE,
+        next_step="take the condition or the Deny away, or write it for the partition key that is asked for: OPEN",
+    )
+    allowed = [name for name, call in forbidden.items() if _is_allowed(call)]
     expect(
         not allowed,
         f"the display's role was allowed {', '.join(allowed)}",
         where=WHERE,
         next_step="leave out what the display does not call",
     )
-    return f"{len(forbidden)} other calls were refused"
+    return f"{len(needed)} calls were answered, {len(forbidden)} others refused"
+
+
+def _is_allowed(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        if "AccessDenied" not in error.response["Error"]["Code"]:
+            raise
+        return False
+    return True

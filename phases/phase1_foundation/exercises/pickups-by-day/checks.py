@@ -26,6 +26,12 @@ _sorted = CHECKS.check(
     objective="dynamodb-access-patterns",
     proves="Inside a day the earliest order comes first",
 )
+_typed = CHECKS.check(
+    "keys-are-text",
+    lesson="1.2",
+    objective="dynamodb-access-patterns",
+    proves="The keys have the type of what is stored in them",
+)
 
 
 def _index(template: Template) -> dict[str, Any] | None:
@@ -36,6 +42,16 @@ def _index(template: Template) -> dict[str, Any] | None:
                     found: dict[str, Any] = index
                     return found
     return None
+
+
+def _types(template: Template) -> dict[str, str]:
+    """Attribute -> the type under which a key of the table or of an index knows it: S, N or B."""
+    return {
+        attribute["AttributeName"]: attribute["AttributeType"]
+        for kind in ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
+        for table in template.resources(kind)
+        for attribute in table.properties["AttributeDefinitions"]
+    }
 
 
 def _key(index: dict[str, Any] | None, kind: str) -> str | None:
@@ -83,3 +99,19 @@ def _(template: Template) -> str:
         next_step="choose as the sort key the attribute by which the answer is sorted",
     )
     return "sort key pickup_at"
+
+
+@_typed.on_template
+def _(template: Template) -> str:
+    found = {name: kind for name, kind in _types(template).items() if name.startswith("pickup_")}
+    wrong = ", ".join(name for name, kind in found.items() if kind != "S")
+    expect(
+        found and not wrong,
+        f"{wrong} is declared as another type than the text that orders have there: DynamoDB refuses every order whose "
+        "key attribute is of the wrong type"
+        if wrong
+        else "there is no key of an index yet whose type could be looked at",
+        where="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html",
+        next_step="a moment written like 2026-12-24T07:30:00Z is text, and sorts as text: AttributeType.STRING",
+    )
+    return "text"

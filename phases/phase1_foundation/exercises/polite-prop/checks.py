@@ -113,16 +113,24 @@ def _(template: Template) -> str:
         where=READ,
         next_step="collect the problems in a list and raise once; begin each with the prop's name and `must`",
     )
-    return "both of two problems"
+    expect(
+        "memory_mib must" not in said["cpu-and-memory"],
+        "memory_mib is judged although cpu is wrong: nobody can say yet which memory would go with it",
+        where=WHERE,
+        next_step="judge memory_mib only when cpu is one of the valid numbers",
+    )
+    return "both of two problems, and none that follows from another"
 
 
 @_tokens.on_template
 def _(template: Template) -> str:
-    said = _said(template)["tokens"]
+    said = _said(template)
+    judged = {case: text for case, text in said.items() if case.startswith("token") and text}
+    case, text = next(iter(judged.items()), ("", ""))
     expect(
-        not said,
-        f"a token is judged like a number, although its value is known only when it is deployed ({said[:100]})",
+        not judged,
+        f"a token is judged like a number, although its value is known only when it is deployed ({case}: {text[:100]})",
         where="https://docs.aws.amazon.com/cdk/v2/guide/tokens.html",
-        next_step="skip a value for which cdk.Token.is_unresolved answers True",
+        next_step="skip a value for which cdk.Token.is_unresolved answers True, and what depends on it",
     )
-    return "tokens are skipped"
+    return "tokens are skipped, alone and together"

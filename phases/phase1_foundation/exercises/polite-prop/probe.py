@@ -13,6 +13,7 @@ CASES: dict[str, dict[str, Any]] = {
     "memory": {"cpu": 256, "memory_mib": 4096},
     "port-0": {"port": 0},
     "port-70000": {"port": 70000},
+    "cpu-and-memory": {"cpu": 300, "memory_mib": 100},
     "cpu-and-port": {"cpu": 300, "port": 0},
     "memory-and-port": {"memory_mib": 100, "port": 70000},
 }
@@ -21,7 +22,9 @@ CASES: dict[str, dict[str, Any]] = {
 def probe(module: ModuleType, _body: dict[str, Any], _folder: Path) -> dict[str, Any]:
     """Case -> "" where it was accepted, else the class and the text of the error."""
     stack = cdk.Stack(cdk.App(), "Probe")
-    cases = {**CASES, "tokens": {name: cdk.Token.as_number({"Ref": "Later"}) for name in ("cpu", "memory_mib", "port")}}
+    later = cdk.Token.as_number({"Ref": "Later"})
+    names = ("cpu", "memory_mib", "port")
+    cases = {**CASES, **{f"token-{name}": {name: later} for name in names}, "tokens": dict.fromkeys(names, later)}
     found = {}
     for number, (name, props) in enumerate(cases.items()):
         try:

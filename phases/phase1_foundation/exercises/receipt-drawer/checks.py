@@ -110,12 +110,19 @@ def _(template: Template) -> str:
 @_notice.on_template
 def _(template: Template) -> str:
     probed = _probed(template)
-    unnoticed = probed["unnoticed"]
+    unnoticed, untried = probed["unnoticed"], probed["untried"]
     expect(
         not unnoticed,
         f"no test fails, so nobody would notice, when {'; when '.join(unnoticed)}: your test suite does not notice "
-        f"{len(unnoticed)} of 5 breaks",
+        f"{len(unnoticed)} of {5 - len(untried)} breaks",
         where=TESTS,
         next_step="ask the template for that very property; a count of resources says nothing about them",
+    )
+    expect(
+        not untried,
+        f"it could not be tried whether your tests notice when {'; when '.join(untried)}: your construct does not keep "
+        "that promise yet, so there is nothing to break",
+        where=CODE,
+        next_step="mend the construct first; the checks above say where",
     )
     return "all five"

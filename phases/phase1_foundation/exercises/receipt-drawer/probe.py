@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -56,15 +57,23 @@ BREAKS: dict[str, Callable[[Body], None]] = {
 
 
 def probe(_module: ModuleType, body: Body, folder: Path) -> dict[str, Any]:
-    """`tests`: how many there are; `failing`: name -> error; `unnoticed`: the breaks that no test notices."""
-    tests = _tests(folder / "test_exercise.py")
-    unnoticed = []
+    """What the tests are worth.
+
+    `tests` is how many there are and `failing` maps names to errors. `unnoticed` are the breaks that no test notices,
+    `untried` those of a promise that the construct does not keep yet, so that there is nothing to break.
+    """
+    path = folder / "test_exercise.py"
+    tests = _tests(path)
+    unnoticed, untried = [], []
     for name, change in BREAKS.items():
         broken = copy.deepcopy(body)
         change(broken)
-        if not _failing(tests, broken):
+        if broken == body:
+            untried.append(name)
+        elif not _failing(tests, broken, path):
             unnoticed.append(name)
-    return {"tests": len(tests), "failing": _failing(tests, body), "unnoticed": unnoticed}
+    failing = _failing(tests, body, path)
+    return {"tests": len(tests), "failing": failing, "unnoticed": unnoticed, "untried": untried}
 
 
 def _tests(path: Path) -> dict[str, Callable[[Template], None]]:
@@ -73,16 +82,20 @@ def _tests(path: Path) -> dict[str, Callable[[Template], None]]:
     spec = importlib.util.spec_from_file_location("students_tests", path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102
+    exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102
     return {name: value for name, value in vars(module).items() if name.startswith("test_") and callable(value)}
 
 
-def _failing(tests: dict[str, Callable[[Template], None]], body: Body) -> dict[str, str]:
+def _failing(tests: dict[str, Callable[[Template], None]], body: Body, path: Path) -> dict[str, str]:
     template = Template.from_json(body)
     failing = {}
     for name, test in tests.items():
         try:
             test(template)
-        except Exception as error:  # whatever a student's test raises is a failure of it
-            failing[name] = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        except BaseException as error:  # whatever a test raises is a failure of it, and pytest.fail is no Exception
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            failing[name] = f"line {lines[-1]}: {said}" if lines else said
     return failing

@@ -4,24 +4,23 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-LOAD_BALANCER = "app/BrewHa-Store-1A2B3C4D5E6F/50dc6c495c0c9188"
+from brew_constructs.shop_network import ShopNetwork
 
 
 class Exercise(cdk.Stack):
-    """A topic for whoever is on call, and the alarm that tells them."""
+    """The load balancer in front of the shop's tasks, and an alarm that tells whoever is on call."""
 
     def __init__(self, scope: Construct, id_: str, **kwargs: Any) -> None:
         super().__init__(scope, id_, **kwargs)
+        network = ShopNetwork(self, "ShopNetwork")
+        self.load_balancer = elbv2.ApplicationLoadBalancer(self, "LoadBalancer", vpc=network.vpc)
         self.on_call = sns.Topic(self, "OnCall")
-        failures = cloudwatch.Metric(
-            namespace="AWS/ApplicationELB",
-            metric_name="HTTPCode_Target_5XX_Count",
-            dimensions_map={"LoadBalancer": LOAD_BALANCER},
-            statistic="Sum",
-            period=cdk.Duration.minutes(1),
+        failures = self.load_balancer.metrics.http_code_target(
+            elbv2.HttpCodeTarget.TARGET_5XX_COUNT, statistic="Sum", period=cdk.Duration.minutes(1)
         )
         failures.create_alarm(
             self,
