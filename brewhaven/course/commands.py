@@ -137,12 +137,17 @@ def lab_run(
 
 @lab.command("lint", epilog="Example: [bold]brewhaven lab lint[/bold]")
 def lab_lint(json: Json = False) -> None:
-    """Hold every lesson and exercise against the course's rules (exit code 1 if one is broken)."""
+    """Hold every lesson, exercise and fault against the course's rules (exit code 1 if one is broken)."""
     from brewhaven.course import checks, lint, load
+    from brewhaven.course.faults import rules
     from brewhaven.exercises import lint as exercise_lint
 
     course = load()
-    problems = lint.course_problems(course, checked=checks.by_objective(course)) + exercise_lint.problems(course)
+    problems = [
+        *lint.course_problems(course, checked=checks.by_objective(course)),
+        *exercise_lint.problems(course),
+        *rules.problems(course),
+    ]
     if json:
         console.plain_json([{"file": str(p.path), "line": p.line, "message": p.message} for p in problems])
     else:
