@@ -10,6 +10,7 @@ from typing import Any
 
 import pg8000.native
 
+from brewhaven.local import lifecycle
 from tests.local.stacks import Resources, att, ref, typed
 from tests.plugins.local_cloud import Cloud
 
@@ -114,6 +115,13 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 def wait_available(cloud: Cloud, identifier: str, status: str = "available") -> Address:
     """Wait for an instance's status, and return where it answers."""
-    wait_until(lambda: described(cloud, identifier)["DBInstanceStatus"] == status)
+
+    def has_status() -> bool:
+        found = described(cloud, identifier)["DBInstanceStatus"]
+        if found == "failed":
+            raise RuntimeError("\n".join(lifecycle.log_tail(cloud.settings, 20)))
+        return bool(found == status)
+
+    wait_until(has_status)
     endpoint = described(cloud, identifier)["Endpoint"]
     return Address(cloud, endpoint["Address"], endpoint["Port"])

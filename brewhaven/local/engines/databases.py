@@ -20,7 +20,8 @@ from brewhaven.local.doors import is_free
 from brewhaven.local.engines import postgres_parameters
 from brewhaven.local.engines.common import CONTAINERS
 from brewhaven.local.engines.network import NETWORK, Interface, Published, UnreachableError
-from brewhaven.local.engines.postgres_server import PostgresError, PostgresServer
+from brewhaven.local.engines.postgres_programs import hand_over
+from brewhaven.local.engines.postgres_server import ADMIN, PostgresError, PostgresServer, shell_quoted
 from brewhaven.local.engines.reservations import RESERVATIONS
 from brewhaven.local.settings import HOST, CloudSettings
 
@@ -29,6 +30,9 @@ logger = logging.getLogger("brewhaven.local.rds")
 FOLDER = CONTAINERS / "databases"
 FIRST_PORT, LAST_PORT = 15432, 15999
 PORT_IN_VPC = 5432
+_NOT_LESS_THAN_SOURCE = (
+    "max_connections", "max_worker_processes", "max_prepared_transactions", "max_locks_per_transaction",
+)  # fmt: skip
 Record = dict[str, Any]
 
 
@@ -83,6 +87,11 @@ class Database:
         return bool(self.record.get("ReadReplicaSourceDBInstanceIdentifier"))
 
     @property
+    def keeps_backups(self) -> bool:
+        """Whether automated backups are made: a retention period, and no replica, whose source makes them."""
+        return int(self.record.get("BackupRetentionPeriod") or 0) > 0 and not self.is_replica
+
+    @property
     def journal(self) -> Path:
         """Where the finished segments of its write-ahead log are kept for restores."""
         return self.server.folder / "journal"
@@ -103,16 +112,59 @@ class Database:
             recovery: Settings of a start that recovers to an earlier moment.
         """
         settings, force_tls = postgres_parameters.settings(self.parameters(), self.record["DBInstanceClass"])
-        self.server.configure({**self._replication(), **settings, **(recovery or {})}, force_tls=force_tls)
+        enough = self._as_many_as_source(settings)
+        self.server.configure({**self._replication(), **settings, **enough, **(recovery or {})}, force_tls=force_tls)
 
     def _replication(self) -> dict[str, str]:
-        return {
+        """Settings that a replica needs of its source, and both need for recovery."""
+        settings = {
             "wal_level": "replica",
             "hot_standby": "on",
             "max_wal_senders": "10",
             "max_replication_slots": "10",
             "min_wal_size": "16MB",
             "max_wal_size": "128MB",
+            # A replica that is away for longer has to be made anew: it must not fill its source's disk.
+            "max_slot_wal_keep_size": "512MB",
+            **self._archive(),
+        }
+        if not self.is_replica:
+            return settings
+        source = {
+            "host": HOST,
+            "port": str(self.record["_source_port"]),
+            "user": ADMIN,
+            "password": self.server.admin_password,
+            "application_name": self.identifier,
+            "sslmode": "verify-full",
+            "sslrootcert": str(CloudSettings.from_environment().ca_file),
+        }
+        return {
+            **settings,
+            "primary_conninfo": " ".join(f"{name}='{value}'" for name, value in source.items()),
+            "primary_slot_name": str(self.record["_slot"]),
+        }
+
+    def _archive(self) -> dict[str, str]:
+        """Settings by which the server keeps its finished log for recovery, or does not where backups are off."""
+        if not self.keeps_backups:
+            return {"archive_mode": "on", "archive_command": "/bin/true", "archive_timeout": "0"}
+        self.journal.mkdir(parents=True, exist_ok=True, mode=0o700)
+        hand_over(self.journal)
+        target, draft = shell_quoted(self.journal) + "/%f", shell_quoted(self.journal) + "/.%f"
+        command = f"test -f {target} || (cp %p {draft} && mv {draft} {target})"
+        return {"archive_mode": "on", "archive_command": command, "archive_timeout": "300"}
+
+    def _as_many_as_source(self, settings: dict[str, str]) -> dict[str, str]:
+        """A replica must admit at least as many connections as its source, or it does not start."""
+        source = DATABASES.by_id(str(self.record.get("_source", "")))
+        if not self.is_replica or source is None:
+            return {}
+        theirs, _ = postgres_parameters.settings(source.parameters(), source.record["DBInstanceClass"])
+        return {
+            name: theirs[name]
+            for name in _NOT_LESS_THAN_SOURCE
+            if name in theirs and int(theirs[name]) > int(settings.get(name, 0))
         }
 
     def start(self, recovery: Mapping[str, str] | None = None) -> None:
@@ -125,7 +177,7 @@ class Database:
             if not is_free(self.server.port) and not self.server.is_running:
                 raise PostgresError(f"port {self.server.port} of this machine is taken by another program")
             self.configure(recovery)
-            self.server.start()
+            self.server.start(recovering=recovery is not None)
         for group in self.record.get("DBParameterGroups") or []:
             group["ParameterApplyStatus"] = "in-sync"
 
@@ -186,6 +238,10 @@ class Databases:
     def of(self, record: Record) -> Database | None:
         """The database behind a record."""
         return self._all.get(record["DbiResourceId"])
+
+    def by_id(self, resource_id: str) -> Database | None:
+        """The database of a resource id."""
+        return self._all.get(resource_id)
 
     def add(self, record: Record, account: str, region: str) -> Database:
         """Make a database known; nothing runs yet."""

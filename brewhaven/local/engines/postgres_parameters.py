@@ -156,7 +156,7 @@ def evaluated(value: str, instance_class: str) -> str:
     text = _FORMULA_NAMES.sub(number, value)
     while call := re.search(r"(LEAST|GREATEST|SUM)\(([\d\s,]+)\)", text):
         numbers = [int(word) for word in call[2].split(",")]
-        result = {"LEAST": min, "GREATEST": max, "SUM": sum}[call[1]](numbers)
+        result = sum(numbers) if call[1] == "SUM" else (min if call[1] == "LEAST" else max)(numbers)
         text = text[: call.start()] + str(result) + text[call.end() :]
     return text
 

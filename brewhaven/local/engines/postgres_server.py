@@ -33,6 +33,7 @@ logger = logging.getLogger("brewhaven.local.rds")
 
 ADMIN = "rdsadmin"
 START_SECONDS = 60
+RECOVERY_SECONDS = 120
 STOP_SECONDS = 10
 SQL_SECONDS = 60
 _LOG_BYTES = 4_000_000
@@ -156,15 +157,18 @@ class PostgresServer:
         (self.data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
         hand_over(tls, self.data / "postgresql.conf", self.data / "pg_hba.conf")
 
-    def start(self, *, wait: bool = True) -> None:
+    def start(self, *, recovering: bool = False) -> None:
         """Start the process, and wait until it accepts connections.
+
+        Args:
+            recovering: It has an end to recover to; until then it accepts none.
 
         Raises:
             PostgresError: It ended, with the last lines that it wrote.
         """
         self._forget_dead_process()
         process = subprocess.Popen(
-            [*as_database_user(), server_programs() / "postgres", "-D", self.data],
+            [*as_database_user(), str(server_programs() / "postgres"), "-D", str(self.data)],
             env=_environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -176,26 +180,22 @@ class PostgresServer:
         WATCHDOG.guard(process.pid)
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True, name=f"pg-{self.port}")
         self._reader.start()
-        if wait:
-            self.wait_ready()
-
-    def wait_ready(self) -> None:
-        """Wait until connections are accepted, of writers or of readers."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
+        states = ("ready",) if recovering else ("ready", "standby")
+        deadline = time.monotonic() + (RECOVERY_SECONDS if recovering else START_SECONDS)
+        while self._state() not in states:
             if not self.is_running or time.monotonic() > deadline:
-                if self._reader is not None and not self.is_running:
+                if not self.is_running:
                     self._reader.join(2)
                 raise PostgresError("PostgreSQL did not start:\n" + "\n".join(self.last_lines(8)))
             time.sleep(0.02)
 
-    def _is_ready(self) -> bool:
-        """The eighth line of its pid file says how far the server is."""
+    def _state(self) -> str:
+        """How far the server is, which it writes into the eighth line of its pid file."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except OSError:
-            return False
-        return len(lines) > 7 and lines[0].strip() == str(self.pid) and lines[7].strip() in ("ready", "standby")
+            return ""
+        return lines[7].strip() if len(lines) > 7 and lines[0].strip() == str(self.pid) else ""
 
     def _forget_dead_process(self) -> None:
         """Remove the pid file of a server that was killed, unless a process of this data folder still lives.
@@ -265,7 +265,7 @@ class PostgresServer:
         Raises:
             PostgresError: What PostgreSQL said against it.
         """
-        command = [client_programs() / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
+        command = [str(client_programs() / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
         given = "".join(f"\\set {name} {_psql_quoted(value)}\n" for name, value in variables.items())
         try:
             done = subprocess.run(
@@ -282,7 +282,7 @@ class PostgresServer:
             raise PostgresError(f"PostgreSQL did not answer within {SQL_SECONDS} s") from None
         if done.returncode:
             raise PostgresError(done.stderr.strip())
-        return done.stdout.strip()
+        return str(done.stdout).strip()
 
     def admin_environment(self) -> dict[str, str]:
         """Variables with which client tools reach it as ``rdsadmin``."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from brewhaven.local.engines import database_backups
+from brewhaven.local.engines.databases import DATABASES
 from brewhaven.local.registry import correction, replace
 
 # AWS leaves these out where there is nothing to say; empty lists stay.
@@ -12,6 +14,8 @@ _EMPTY = re.compile(
     r"<(DBName|DBClusterIdentifier|ReadReplicaSourceDBInstanceIdentifier|ReplicaMode|KmsKeyId|MonitoringRoleArn|"
     r"EnhancedMonitoringResourceArn)></\1>"
 )
+
+_LATEST = re.compile(r"<LatestRestorableTime>[^<]*</LatestRestorableTime>")
 
 
 @correction
@@ -25,6 +29,11 @@ def instances_are_described_whole() -> None:
     def build(original: Any) -> Any:
         def render(record: dict[str, Any]) -> str:
             text = _EMPTY.sub("", str(original(record)))
+            database = DATABASES.of(record)
+            if "_port" in record:
+                window = database_backups.window(database) if database else None
+                latest = f"<LatestRestorableTime>{rds._format_time(window[1])}</LatestRestorableTime>" if window else ""
+                text = _LATEST.sub(latest, text)
             exports = "".join(f"<member>{name}</member>" for name in record.get("EnabledCloudwatchLogsExports") or [])
             text = text.replace(
                 "<EnabledCloudwatchLogsExports/>",

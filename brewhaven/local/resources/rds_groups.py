@@ -12,7 +12,7 @@ from brewhaven.local.engines import postgres_parameters
 from brewhaven.local.engines.databases import DATABASES, Database
 from brewhaven.local.engines.postgres_parameters import FORCE_TLS, ParameterError
 from brewhaven.local.registry import Properties, correction, replace
-from brewhaven.local.resources.rds_instances import Parameters, Record, RefusedError, refusing
+from brewhaven.local.resources.rds_requests import Parameters, Record, RefusedError, refusing
 
 
 def _members_of(group: str) -> list[Record]:

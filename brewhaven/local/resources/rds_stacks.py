@@ -10,7 +10,7 @@ from typing import Any
 
 from brewhaven.local.emulator import handler_error, query, succeed, truth
 from brewhaven.local.registry import REGISTRY, Created, Properties, correction, replace, resource
-from brewhaven.local.resources.rds_instances import is_ours
+from brewhaven.local.resources.rds_requests import is_ours
 
 _TYPE = "AWS::RDS::DBInstance"
 _SECONDS = 180
