@@ -117,6 +117,12 @@ def back_up(database: Database) -> Backup:
     """Make an automated backup, and drop what is no longer needed."""
     number = f"{time.time_ns():020d}"
     made = make(database, database.server.folder / "backups" / number)
+    prune(database)
+    return made
+
+
+def prune(database: Database) -> None:
+    """Drop all but the newest base backups, and the log from before the older of them."""
     kept = backups(database)[-_KEPT_BASES:]
     for backup in backups(database):
         if backup not in kept:
@@ -125,7 +131,6 @@ def back_up(database: Database) -> Backup:
     for file in database.journal.glob("*"):
         if len(file.name) >= len(kept[0].segment) and file.name[8:24] < kept[0].segment[8:]:
             file.unlink(missing_ok=True)
-    return made
 
 
 def is_due(database: Database) -> bool:

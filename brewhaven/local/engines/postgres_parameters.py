@@ -34,7 +34,7 @@ _NOT_IN_GROUPS = frozenset(
         "unix_socket_group", "unix_socket_permissions", "wal_level",
     )
 )  # fmt: skip
-_FORMULA_NAMES = re.compile(r"\{([A-Za-z]+)(?:([*/])(\d+))?\}")
+_FORMULA_NAMES = re.compile(r"\{([A-Za-z]+)((?:[*/]\d+)*)\}")
 # GiB of memory; what is not listed has that of its size in the general-purpose families.
 _MEMORY = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16}
 _GIBIBYTE = 1024**3
@@ -147,14 +147,12 @@ def evaluated(value: str, instance_class: str) -> str:
         amount = names.get(match[1])
         if amount is None:
             raise ParameterError(f"Unknown variable {match[1]} in {value}")
-        if match[2] == "/":
-            amount //= int(match[3])
-        elif match[2] == "*":
-            amount *= int(match[3])
+        for operator, operand in re.findall(r"([*/])(\d+)", match[2]):
+            amount = amount // int(operand) if operator == "/" else amount * int(operand)
         return str(amount)
 
     text = _FORMULA_NAMES.sub(number, value)
-    while call := re.search(r"(LEAST|GREATEST|SUM)\(([\d\s,]+)\)", text):
+    while call := re.search(r"(LEAST|GREATEST|SUM)\(([-\d\s,]+)\)", text):
         numbers = [int(word) for word in call[2].split(",")]
         result = sum(numbers) if call[1] == "SUM" else (min if call[1] == "LEAST" else max)(numbers)
         text = text[: call.start()] + str(result) + text[call.end() :]

@@ -12,6 +12,7 @@ from typing import Any
 from brewhaven.local.emulator import wrap_action
 from brewhaven.local.engines import database_backups, database_replicas, postgres_programs
 from brewhaven.local.engines.common import close_with
+from brewhaven.local.engines.database_upkeep import UPKEEP
 from brewhaven.local.engines.databases import DATABASES, Database, fail
 from brewhaven.local.engines.postgres_server import PostgresError
 from brewhaven.local.registry import REGISTRY, correction, replace
@@ -245,6 +246,7 @@ def _follow_retention(database: Database) -> None:
         database_backups.back_up(database)
 
 
+REGISTRY.on_start.append(UPKEEP.start)
 REGISTRY.on_start.append(DATABASES.resume)
 REGISTRY.on_reset.append(DATABASES.reset)
 close_with(DATABASES.close)
