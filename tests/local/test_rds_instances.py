@@ -31,7 +31,7 @@ from tests.plugins.databases import (
     wait_available,
     wait_until,
 )
-from tests.plugins.local_cloud import Cloud, free_port_pair
+from tests.plugins.local_cloud import Cloud, brewhaven, free_port_pair
 
 pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
 
@@ -248,6 +248,22 @@ def test_subnet_and_security_group_are_in_use(cloud: Cloud) -> None:
             Filters=[{"Name": "description", "Values": ["RDSNetworkInterface"]}]
         )["NetworkInterfaces"][-1:]
         assert interface["PrivateIpAddress"].startswith("10.7.")
+
+
+def test_psql_opens_with_the_secret_and_status_says_where(cloud: Cloud) -> None:
+    resources = {
+        **network(), "Secret": _SECRET, "Db": db_instance(MasterUserPassword=_PASSWORD_OF_SECRET), "Attached": _ATTACHED
+    }  # fmt: skip
+    with stack(cloud) as made:
+        found = made.create(resources, **outputs())
+        listed = json.loads(brewhaven(cloud, "local", "status", "--json").stdout)["databases"]
+        assert (found["Host"], int(found["Port"])) in [(one["host"], one["port"]) for one in listed]
+        query = "SELECT current_user, current_database(), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        done = brewhaven(cloud, "local", "psql", "--instance", found["Id"], "-At", "-c", query)
+        assert (done.returncode, done.stdout.strip()) == (0, f"{USER}|shop|t"), done.stderr
+        refused = brewhaven(cloud, "local", "psql", "--instance", "no-such")
+        assert refused.returncode == 1
+        assert found["Id"] in refused.stderr
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import os
+import signal
 
 import pytest
-from pg8000.exceptions import DatabaseError
+from pg8000.exceptions import DatabaseError, InterfaceError
 
 from tests.local.stacks import ref, stack, typed
 from tests.plugins.databases import address, db_instance, described, network, outputs, wait_until
@@ -64,6 +66,25 @@ def test_metrics_count_connections_and_the_lag_of_a_replica(cloud: Cloud) -> Non
         wait_until(lambda: values("CPUUtilization", found["Id"]))
         for connection in held:
             connection.close()
+
+
+def test_a_server_that_was_killed_comes_back_with_its_data(cloud: Cloud) -> None:
+    with stack(cloud) as made:
+        found = made.create({**network(), "Db": db_instance()}, **outputs())
+        place = address(cloud, found)
+        place.run("CREATE TABLE orders AS SELECT 1 AS id")
+        data = cloud.settings.folder / "containers/databases" / described(cloud, found["Id"])["DbiResourceId"] / "data"
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+        def answers() -> bool:
+            try:
+                return bool(place.run("SELECT id FROM orders") == [[1]])
+            except (DatabaseError, InterfaceError, OSError):
+                return False
+
+        wait_until(answers)
+        assert int((data / "postmaster.pid").read_text().split()[0]) != pid
 
 
 def test_a_grown_log_leads_to_another_backup(cloud: Cloud) -> None:

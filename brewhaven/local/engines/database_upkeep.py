@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from brewhaven.local.engines import database_backups, database_replicas
-from brewhaven.local.engines.databases import DATABASES, Database
+from brewhaven.local.engines.databases import DATABASES, Database, fail
 from brewhaven.local.engines.postgres_server import ADMIN, PostgresError
 
 logger = logging.getLogger("brewhaven.local.rds")
@@ -54,6 +54,8 @@ class Upkeep:
             time.sleep(_FLUSH_SECONDS)
             try:
                 self.flush()
+                for database in DATABASES:
+                    _revive(database)
                 if time.monotonic() - measured >= METRIC_SECONDS:
                     measured = time.monotonic()
                     for database in DATABASES:
@@ -130,6 +132,18 @@ class Upkeep:
         if before is None or now <= at:
             return None
         return round(min(100.0, max(0.0, 100 * (spent - before) / (now - at) / _CORES)), 3)
+
+
+def _revive(database: Database) -> None:
+    """Start a server again that died by itself, as RDS recovers an instance."""
+    with database.lock:
+        if database.record["DBInstanceStatus"] != "available" or database.server.is_running or DATABASES.closed:
+            return
+        logger.warning("%s: PostgreSQL is gone; it is started again", database.identifier)
+        try:
+            database.start()
+        except PostgresError as error:
+            fail(database, error)
 
 
 def _size(file: Path) -> int:

@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any
 
-from brewhaven.local.emulator import handler_error, query, succeed, truth
+from brewhaven.local.emulator import handler_error, query, succeed
 from brewhaven.local.registry import REGISTRY, Created, Properties, correction, replace, resource
-from brewhaven.local.resources.rds_requests import is_ours
+from brewhaven.local.resources.rds_requests import RefusedError, is_ours
 
 _TYPE = "AWS::RDS::DBInstance"
 _SECONDS = 180
@@ -168,14 +169,16 @@ class DBInstance:
         succeed("Rds", rds._ACTION_MAP["DeleteDBInstance"](request), ignore=["DBInstanceNotFound"])
 
     def snapshot(self, physical_id: str, properties: Properties) -> None:
-        """The deletion policy ``Snapshot``, which is the default of this type."""
+        """The deletion policy ``Snapshot``, which is the default of this type; a read replica has none."""
         from ministack.services import rds
-        from ministack.services.cloudformation import provisioners
 
         record = rds._instances.get(physical_id)
-        if record is not None and not truth(record.get("DeletionProtection")):
-            name = provisioners._snapshot_id(physical_id)
-            _call("CreateDBSnapshot", DBInstanceIdentifier=physical_id, DBSnapshotIdentifier=name)
+        if record is None or record.get("ReadReplicaSourceDBInstanceIdentifier") or record.get("DeletionProtection"):
+            return
+        try:
+            rds._create_snapshot_internal(f"{physical_id}-snapshot-{secrets.token_hex(6)}", record)
+        except RefusedError as refusal:
+            raise handler_error(refusal.message, "Rds", refusal.status) from refusal
 
     def _drop(self, identifier: str) -> None:
         from ministack.services import rds
