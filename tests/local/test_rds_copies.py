@@ -23,7 +23,7 @@ from tests.plugins.databases import (
 )
 from tests.plugins.local_cloud import Cloud
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
+pytestmark = pytest.mark.local
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from tests.plugins.databases import (
 )
 from tests.plugins.local_cloud import Cloud, brewhaven, free_port_pair
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
+pytestmark = pytest.mark.local
 
 _SECRET = typed(
     "AWS::SecretsManager::Secret",

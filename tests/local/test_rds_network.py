@@ -14,7 +14,7 @@ from tests.local.stacks import Resources, att, ref, role, stack, typed
 from tests.plugins.databases import db_instance, network, outputs
 from tests.plugins.local_cloud import Cloud
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
+pytestmark = pytest.mark.local
 
 _CODE = """
 import os, socket

@@ -12,7 +12,7 @@ from tests.local.stacks import Resources, Stack, allow, att, ref, role, stack, t
 from tests.plugins.databases import PASSWORD, USER, Address, db_instance, network, outputs, wait_until
 from tests.plugins.local_cloud import Cloud
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
+pytestmark = pytest.mark.local
 
 
 def _template(*, may_read: bool = True, admitted: bool = True) -> Resources:

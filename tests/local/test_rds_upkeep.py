@@ -13,7 +13,7 @@ from tests.local.stacks import ref, stack, typed
 from tests.plugins.databases import address, db_instance, described, network, outputs, wait_until
 from tests.plugins.local_cloud import Cloud
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("rds")]
+pytestmark = pytest.mark.local
 
 
 def test_the_exported_log_is_in_cloudwatch_logs(cloud: Cloud) -> None:
