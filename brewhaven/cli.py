@@ -212,6 +212,23 @@ def local_status(json: Json = False) -> None:
     report.local_status(status_module.local_status(_settings()), json=json)
 
 
+@local_app.command(
+    "psql",
+    epilog='Example: [bold]brewhaven local psql -c "SELECT count(*) FROM orders"[/bold]',
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def local_psql(
+    context: typer.Context,
+    instance: Annotated[str | None, typer.Option("--instance", help="Which DB instance, of several.")] = None,
+) -> None:
+    """Open psql on a database of the local cloud, with TLS and its secret; what follows is for psql itself."""
+    from brewhaven import target
+    from brewhaven.local import psql
+
+    settings = _settings()
+    psql.run(settings, target.local(settings), instance, context.args)
+
+
 @local_app.command("reset", epilog="Example: [bold]brewhaven local reset[/bold]")
 def local_reset() -> None:
     """Empty the local account: every stack, table, bucket and process in it is gone."""

@@ -232,6 +232,31 @@ def _secrets(client: Client, kind: str) -> Iterator[Item]:
             yield Item(kind, secret["ARN"], (secret["Name"],))
 
 
+def _db_snapshots(client: Client, kind: str) -> Iterator[Item]:
+    """Those made by hand, by a deletion policy or as the last of an instance; automated ones go with it."""
+    for snapshot in _pages(client("rds"), "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"):
+        yield Item(kind, snapshot["DBSnapshotIdentifier"], (snapshot["DBInstanceIdentifier"],))
+
+
+def _automated_backups(client: Client, kind: str) -> Iterator[Item]:
+    """Kept on purpose after their instance was deleted; they cost like snapshots."""
+    backups = _pages(client("rds"), "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
+    for backup in backups:
+        if backup["Status"] == "retained":
+            yield Item(kind, backup["DbiResourceId"], (backup["DBInstanceIdentifier"],))
+
+
+def _db_groups(operation: str, key: str, id_: str) -> Any:
+    """A look for groups of RDS; those that RDS itself makes are called default and belong to nobody."""
+
+    def look(client: Client, kind: str) -> Iterator[Item]:
+        for group in _pages(client("rds"), operation, key):
+            if not group[id_].startswith("default"):
+                yield Item(kind, group[id_], (group.get("VpcId", ""),))
+
+    return look
+
+
 def _keys(client: Client, kind: str) -> Iterator[Item]:
     kms = client("kms")
     aliases = {alias.get("TargetKeyId"): alias["AliasName"] for alias in _pages(kms, "list_aliases", "Aliases")}
@@ -287,6 +312,12 @@ LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     ),
     "Cloud Map namespace": _namespaces,
     "scalable target": _scalable_targets,
+    "RDS instance": _listed("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier", "DbiResourceId"),
+    "RDS snapshot": _db_snapshots,
+    "RDS automated backup": _automated_backups,
+    "RDS proxy": _listed("rds", "describe_db_proxies", "DBProxies", "DBProxyName", "DBProxyArn", "VpcId"),
+    "RDS subnet group": _db_groups("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+    "RDS parameter group": _db_groups("describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName"),
     "EC2 instance": _instances,
     "launch template": _listed(
         "ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId", "LaunchTemplateName"

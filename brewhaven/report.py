@@ -166,6 +166,12 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
     say(f"  AWS APIs    {answer['endpoint']}  (account {answer['account']}, {answer['region']})")
     say(f"  S3 door     {answer['s3_endpoint']}  (plain HTTP, for browsers)")
     say(f"  Listening   {', '.join(map(str, answer['listening']))} on 127.0.0.1")
+    for database in answer["databases"]:
+        say(
+            f"  Database    {escape(database['identifier'])}  {database['status']}  "
+            f"{database['host']}:{database['port']}/{database['database']}  "
+            f"(brewhaven local psql --instance {escape(database['identifier'])})"
+        )
     for process in answer["processes"]:
         if process["pid"] != answer["pid"]:
             say(f"  Process     {process['pid']}  {process['megabytes']} MB  {escape(process['command'][:90])}")

@@ -17,14 +17,15 @@ from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
 from brewhaven.exercises import workspace
 from brewhaven.exercises.declared import all_exercises
-from brewhaven.local import lifecycle, registry, resources
+from brewhaven.local import lifecycle, psql, registry, resources
 from brewhaven.local.engines import environments
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
 _PERSISTENT = (
-    "tables, buckets, parameters, secrets, roles and stacks are kept over `brewhaven down`; what the processes of "
-    "containers and instances held in memory is not. A local cloud that was killed keeps what it saved last"
+    "databases, tables, buckets, parameters, secrets, roles and stacks are kept over `brewhaven down`; what the "
+    "processes of containers and instances held in memory is not. A local cloud that was killed keeps what it saved "
+    "last"
 )
 
 
@@ -45,6 +46,7 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         "memory_megabytes": None,
         "processes": [],
         "listening": [],
+        "databases": [],
         "recorded_only": {},
         "native_wheels": environments.native_packages(settings.folder / "containers" / "environments"),
         "kept": _PERSISTENT,
@@ -57,7 +59,9 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         known = [settings.port, settings.s3_port]
         status["listening"] = processes.listening_ports({process.pid for process in ours}) or known
     if healthy:
-        status["recorded_only"] = _recorded_in_use(target.local(settings))
+        cloud = target.local(settings)
+        status["databases"] = psql.databases(cloud)
+        status["recorded_only"] = _recorded_in_use(cloud)
     return status
 
 

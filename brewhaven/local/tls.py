@@ -18,6 +18,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _DAY = datetime.timedelta(days=1)
 _LIFETIME = 825 * _DAY  # the longest that Apple's TLS stack accepts
 _RENEW_BEFORE = 30 * _DAY
+# RDS proxies have addresses of their own, at most 20 in an account as on AWS.
+PROXY_ADDRESSES = tuple(f"127.0.1.{last}" for last in range(1, 21))
+
+_ADDRESSES = ("127.0.0.1", *PROXY_ADDRESSES)
 
 
 def ensure_certificates(folder: Path) -> tuple[Path, Path, Path]:
@@ -36,8 +40,14 @@ def ensure_certificates(folder: Path) -> tuple[Path, Path, Path]:
 def _is_current(path: Path) -> bool:
     if not path.exists():
         return False
-    expiry = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-    return expiry - datetime.datetime.now(datetime.UTC) > _RENEW_BEFORE
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) <= _RENEW_BEFORE:
+        return False
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return True  # The authority's.
+    return {str(ip) for ip in names.get_values_for_type(x509.IPAddress)} == set(_ADDRESSES)
 
 
 def _name(common_name: str) -> x509.Name:
@@ -46,7 +56,7 @@ def _name(common_name: str) -> x509.Name:
 
 def _write_pair(ca_path: Path, cert_path: Path, key_path: Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    loopback = [x509.IPAddress(ipaddress.ip_address(address)) for address in _ADDRESSES]
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = (
         x509.CertificateBuilder()
@@ -76,7 +86,7 @@ def _write_pair(ca_path: Path, cert_path: Path, key_path: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + _LIFETIME)
-        .add_extension(x509.SubjectAlternativeName([loopback, x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*loopback, x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(_key_usage(signs_certificates=False), critical=True)

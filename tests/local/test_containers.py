@@ -53,10 +53,14 @@ def test_nothing_of_the_host_leaks(service: Service) -> None:
         "AWS_EXECUTION_ENV", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_EC2_METADATA_DISABLED",
         "ECS_CONTAINER_METADATA_URI_V4", "BREWHAVEN_NETWORK_TABLE", "BREWHAVEN_NETWORK_LOOKUP",
-        "BREWHAVEN_NETWORK_ADDRESS", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LC_CTYPE",
+        "BREWHAVEN_NETWORK_ADDRESS", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LC_CTYPE", "PGSSLROOTCERT",
     }  # fmt: skip
     assert set(environment) <= ours
     assert environment["HOME"] != os.environ["HOME"]
+
+
+def test_the_image_names_authorities_for_postgresql_and_gets_the_local_one(service: Service, cloud: Cloud) -> None:
+    assert service.get("/environment")["PGSSLROOTCERT"] == str(cloud.settings.ca_file)
 
 
 def test_a_killed_process_is_back(service: Service) -> None:

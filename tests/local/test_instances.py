@@ -31,6 +31,7 @@ python3.13 -m zipfile -e /opt/shop/shop.zip /opt/shop/app
 python3.13 -m venv /opt/shop/venv
 cat > /etc/shop.env <<'END'
 GREETING=hello
+PGSSLROOTCERT=/opt/shop/app/certs/rds-global-bundle.pem
 END
 cat > /etc/systemd/system/shop.service <<'END'
 [Service]
@@ -130,6 +131,7 @@ def test_its_unit_has_the_environment_of_its_file_and_nothing_of_the_host(box: B
     assert environment["GREETING"] == "hello"
     assert environment["HOME"] != os.environ["HOME"]
     assert "AWS_ACCESS_KEY_ID" not in environment
+    assert environment["PGSSLROOTCERT"] == environment["SSL_CERT_FILE"], "the local authority, not Amazon's"
 
 
 def test_the_metadata_service_wants_a_token(box: Box) -> None:

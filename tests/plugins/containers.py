@@ -64,7 +64,7 @@ DOCKERFILE = """
 FROM python:3.12-slim
 WORKDIR /app
 COPY server.py said.txt ./
-ENV GREETING=hello
+ENV GREETING=hello PGSSLROOTCERT=/app/certs/rds-global-bundle.pem
 EXPOSE 8080
 CMD ["python", "server.py"]
 """

@@ -177,6 +177,33 @@ EVERYTHING: dict[str, dict[str, Any]] = {
         },
         "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-0abc1234"}]},
     },
+    "rds": {
+        "describe_db_instances": {
+            "DBInstances": [{"DBInstanceIdentifier": "brewhaven-phase1-db", "DbiResourceId": "db-1"}]
+        },
+        "describe_db_snapshots": lambda SnapshotType: {  # noqa: N803  (the API's name)
+            "DBSnapshots": [{"DBSnapshotIdentifier": SnapshotType, "DBInstanceIdentifier": "brewhaven-phase1-db"}]
+        },
+        "describe_db_instance_automated_backups": {
+            "DBInstanceAutomatedBackups": [
+                {"DbiResourceId": "db-old", "DBInstanceIdentifier": "brewhaven-phase1-db", "Status": "retained"},
+                {"DbiResourceId": "db-1", "DBInstanceIdentifier": "brewhaven-phase1-db", "Status": "active"},
+            ]
+        },
+        "describe_db_proxies": {"DBProxies": [{"DBProxyName": "x", "DBProxyArn": "arn:p", "VpcId": "vpc-0abc1234"}]},
+        "describe_db_subnet_groups": {
+            "DBSubnetGroups": [
+                {"DBSubnetGroupName": "x", "VpcId": "vpc-0abc1234"},
+                {"DBSubnetGroupName": "default", "VpcId": "vpc-0abc1234"},
+            ]
+        },
+        "describe_db_parameter_groups": {
+            "DBParameterGroups": [
+                {"DBParameterGroupName": "brewhaven-phase1-group"},
+                {"DBParameterGroupName": "default.postgres16"},
+            ]
+        },
+    },
     "kms": {
         "list_aliases": {"Aliases": [{"TargetKeyId": "key-1", "AliasName": f"alias/{FOUNDATION}-K"}]},
         "list_keys": {"Keys": [{"KeyId": "key-1"}]},
@@ -191,7 +218,7 @@ def test_one_thing_of_every_kind_is_found() -> None:
     assert {item.kind for item in findings.items} == set(inventory.LOOKS)
     found = {item.id for item in findings.items}
     assert "arn:aws:ecs:r:1:task-definition/BrewHavenPhase1:2" in found, "deregistered ones are listed too"
-    assert found.isdisjoint({"i-0gone1234", "arn:gone", "other" * 12})
+    assert found.isdisjoint({"i-0gone1234", "arn:gone", "other" * 12, "db-1", "default", "default.postgres16"})
     assert findings.unseen == {}
 
 
