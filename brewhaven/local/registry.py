@@ -30,6 +30,8 @@ class Handler(Protocol):
     def delete(self, physical_id: str, properties: Properties) -> None:
         """Remove it; a resource that is gone already is no error."""
 
+    # ``snapshot(physical_id, properties)`` besides, where a type knows the deletion policy ``Snapshot``.
+
 
 @dataclass
 class Registry:
@@ -121,6 +123,7 @@ def load_extensions() -> Registry:
             "create": handler.create,
             "update": handler.update,
             "delete": handler.delete,
+            **({"snapshot": handler.snapshot} if hasattr(handler, "snapshot") else {}),
         }
         provisioners._REPLACING_PROPERTIES[cfn_type] = REGISTRY.replacing[cfn_type]
         if cfn_type in REGISTRY.tagged:

@@ -23,6 +23,7 @@ from typing import Any
 
 from brewhaven.local.engines.images import Images, UnpackedImage
 from brewhaven.local.engines.network import Interface
+from brewhaven.local.engines.trust import with_local_authority
 from brewhaven.local.engines.watchdog import WATCHDOG
 
 SHIM = Path(__file__).parent / "network_shim"
@@ -135,7 +136,7 @@ class Container:
             "HOME": str(self._folder / "home"),
             "TMPDIR": str(self._folder / "tmp"),
             "HOSTNAME": f"ip-{self.launch.interface.ip.replace('.', '-')}.ec2.internal",
-            **variables,
+            **with_local_authority(variables),
             "PATH": ":".join([*own_path, str(self._image.environment / "bin"), _SYSTEM_PATH]),
             "PYTHONPATH": ":".join(python_path),
             **shim_environment(self.launch.interface, self.launch.lookup_url),

@@ -22,6 +22,7 @@ from brewhaven.local.engines.security_groups import Peer, verdict
 
 logger = logging.getLogger("brewhaven.local.network")
 
+_OUTSIDE = "203.0.113.1"  # An address of the documentation's: stands for the internet.
 _RESERVED = 4  # AWS keeps the first four addresses of a subnet and the last.
 
 
@@ -53,6 +54,21 @@ class Interface:
         return Peer(self.ip, self.groups)
 
 
+@dataclass(frozen=True)
+class Published:
+    """Something in a VPC that has an address of this machine as well, so that any program can connect to it.
+
+    Attributes:
+        interface: Its network interface, whose security groups decide who gets through.
+        ports: The ports under which a rule may mean it: that of the template, and that of this machine.
+        is_public: It may be reached from outside the VPC.
+    """
+
+    interface: Interface
+    ports: tuple[int, ...]
+    is_public: bool = False
+
+
 class UnreachableError(OSError):
     """Nothing answers at an address, or a security group stands between."""
 
@@ -64,6 +80,7 @@ class Network:
         self._lock = threading.Lock()
         self._by_ip: dict[str, Interface] = {}
         self._by_token: dict[str, Interface] = {}
+        self._published: dict[tuple[str, int], Published] = {}
 
     def attach(
         self, subnet: str, groups: list[str], description: str, table: Path | None = None, ip: str | None = None
@@ -170,11 +187,66 @@ class Network:
             raise UnreachableError(errno.ECONNREFUSED, f"Connection refused (nothing listens on {ip} port {port})")
         return inner
 
+    def speak(self, account: str, region: str, subnet: str = "", groups: tuple[str, ...] = ()) -> Interface:
+        """An end of connections to which nobody connects: a function, in a subnet or outside of every VPC.
+
+        Raises:
+            UnreachableError: The subnet does not exist, or has no free address.
+        """
+        from ministack.services import ec2
+
+        with self._lock:
+            ip = _OUTSIDE
+            if subnet:
+                record = ec2._subnets.get_scoped(account, region, subnet)
+                if record is None:
+                    raise UnreachableError(errno.EINVAL, f"The subnet ID '{subnet}' does not exist")
+                ip = self._free_address(record["CidrBlock"])
+            interface = Interface("", ip, subnet, "", groups, account, region)
+            self._by_token[interface.token] = interface
+        return interface
+
+    def hush(self, interface: Interface) -> None:
+        """Forget what :meth:`speak` made."""
+        with self._lock:
+            self._by_token.pop(interface.token, None)
+
+    def publish(self, host: str, port: int, published: Published) -> None:
+        """Make known what listens on an address of this machine: its security groups count from now on."""
+        with self._lock:
+            self._published[host, port] = published
+
+    def unpublish(self, host: str, port: int) -> None:
+        """Forget it again; one that is not known is no error."""
+        with self._lock:
+            self._published.pop((host, port), None)
+
+    def enter(self, source: Interface, host: str, port: int) -> bool:
+        """Whether an address of this machine is a published one, to which ``source`` may connect.
+
+        Raises:
+            UnreachableError: It is one, and AWS would drop the packets.
+        """
+        published = self._published.get((host, port))
+        if published is None:
+            return False
+        target = published.interface
+        if not source.subnet and not published.is_public:
+            reason = f"{target.ip} is a private address of a VPC, and this comes from outside of it"
+        else:
+            decisions = [verdict(source.peer, target.peer, number) for number in published.ports]
+            if any(decision.admitted for decision in decisions):
+                return True
+            reason = decisions[0].reason
+        logger.warning("%s -> %s:%d dropped: %s", source.ip, target.ip, published.ports[0], reason)
+        raise UnreachableError(errno.ETIMEDOUT, f"Connection timed out ({reason})")
+
     def forget_all(self) -> None:
         """Drop every interface; also those of an earlier run that the emulator restored."""
         from ministack.services import ec2
 
         with self._lock:
+            self._published.clear()
             self._by_ip.clear()
             self._by_token.clear()
         for key, record in list(ec2._network_interfaces._data.items()):
@@ -207,7 +279,10 @@ def answer(interface: Interface, question: str, query: dict[str, Any]) -> tuple[
     """Answer a question of ``network_shim``: status and body."""
     if question == "connect":
         try:
-            return 200, {"port": NETWORK.route(interface.peer, query["ip"], int(query["port"]))}
+            ip, port = query["ip"], int(query["port"])
+            if ipaddress.ip_address(ip).is_loopback:
+                return (200, {"port": port}) if NETWORK.enter(interface, ip, port) else (404, {})
+            return 200, {"port": NETWORK.route(interface.peer, ip, port)}
         except UnreachableError as error:
             return 409, {"errno": errno.errorcode[error.errno or errno.EIO], "reason": error.strerror}
     if question == "resolve":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brewhaven.local.engines.containers import end_group
+from brewhaven.local.engines.trust import with_local_authority
 from brewhaven.local.engines.watchdog import WATCHDOG
 
 STOP_SECONDS = 10
@@ -102,7 +103,7 @@ class RunningUnit:
                 process = subprocess.Popen(
                     self._unit.command,
                     cwd=self._unit.directory,
-                    env={**self._environment, **self._unit.environment},
+                    env=with_local_authority({**self._environment, **self._unit.environment}),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

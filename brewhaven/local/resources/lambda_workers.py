@@ -16,6 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brewhaven.local.engines.containers import SHIM
+from brewhaven.local.engines.function_network import network_environment
+from brewhaven.local.engines.trust import ROOT_CERTIFICATE, with_local_authority
 from brewhaven.local.registry import correction, replace
 
 # What AWS sets for every function, what makes the SDKs find this cloud, and the worker script's own carriers.
@@ -33,18 +36,25 @@ _PLATFORM = frozenset(
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _LIBRARY = "_LAMBDA_RUNTIME_LIBRARY"
+_SHIM = "_LAMBDA_NETWORK_SHIM"
 _INIT_FAILED = re.compile(r"^Worker init failed: (Runtime\.\w+): (.*)$", re.DOTALL)
 
 _PYTHON_SCRIPT_CHANGES = (
     (
         "import sys, json, importlib, traceback, os, time\n",
-        f"import sys, os\nsys.path.append(os.environ.pop({_LIBRARY!r}))\nimport json, importlib, traceback, time\n"
+        f"import sys, os\nsys.path.append(os.environ.pop({_LIBRARY!r}))\n"
+        f"sys.path.insert(0, os.environ.pop({_SHIM!r}))\nimport sitecustomize\ndel sys.path[0]\n"
+        "for _name in [n for n in os.environ if n.startswith('BREWHAVEN_')]: del os.environ[_name]\n"
+        "import json, importlib, traceback, time\n"
         "def _init_error(error, module):\n"
         "    if isinstance(error, ImportError):\n"
         '        return f"Runtime.ImportModuleError: Unable to import module {module!r}: {error}"\n'
         '    kind = "HandlerNotFound" if isinstance(error, AttributeError) else "Unknown"\n'
         '    return f"Runtime.{kind}: {type(error).__name__}: {error}"\n',
     ),
+    # What the process was started with wins over the function's own file of authorities.
+    ("os.environ.update(env)", f"os.environ.update({{**env, **{{k: os.environ[k] for k in ({ROOT_CERTIFICATE!r},) "
+     "if k in os.environ}})"),
     ('json.dumps({"status": "error", "error": str(e)})',
      'json.dumps({"status": "error", "error": _init_error(e, module_name)})'),
     ('"error": str(e), "trace": traceback.format_exc()',
@@ -131,8 +141,11 @@ class _Processes:
             or f"/aws/lambda/{config.get('FunctionName')}",
             "_HANDLER": config.get("Handler", ""),
         }
+        environment = with_local_authority(environment)
         if arguments[0] == sys.executable:
             environment[_LIBRARY] = str(runtime_library())
+            environment[_SHIM] = str(SHIM)
+            environment |= network_environment(config, temporary)
             environment.pop("NODE_PATH", None)
             # -I: no PYTHONPATH, no user packages; -S: no site-packages of the tool.
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]

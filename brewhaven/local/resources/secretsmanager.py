@@ -83,3 +83,23 @@ def generated_secrets_follow_the_template() -> None:
         return secret_string
 
     replace(provisioners, "_sm_secret_string", build)
+
+
+@correction
+def attached_secrets_name_their_instance() -> None:
+    """A secret that is attached to a database says which it is: ``dbInstanceIdentifier``.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+    """
+    from ministack.services.cloudformation import provisioners
+
+    def build(original: Any) -> Any:
+        def connection(target_type: str, target_id: str) -> dict[str, Any]:
+            found: dict[str, Any] = original(target_type, target_id)
+            key = "dbInstanceIdentifier" if target_type.endswith("DBInstance") else "dbClusterIdentifier"
+            return {**found, key: target_id}
+
+        return connection
+
+    replace(provisioners, "_sm_target_connection", build)
+    replace(provisioners, "_SM_TARGET_KEYS", lambda keys: (*keys, "dbInstanceIdentifier", "dbClusterIdentifier"))

@@ -6,8 +6,10 @@ translates what the program says into what this machine has, and the program sta
 
 * listening on any address, port P -> listening on 127.0.0.1 with a free port, written to the file ``P`` of the task;
 * connecting to a private address of the VPC -> asking the local cloud, which checks the security groups;
-* connecting to the task's own loopback address, port P -> the port that the file names;
-* asking for a name -> asking the local cloud's Cloud Map before the machine's resolver.
+* connecting to the task's own loopback address, port P -> the port that the file names; if none, asking the local
+  cloud whether a database of the VPC has that address here, and whether its security groups admit the task;
+* asking for a name -> asking the local cloud's Cloud Map before the machine's resolver;
+* connecting to PostgreSQL with psycopg, whose libpq opens its sockets itself -> asking the local cloud before.
 
 Standard library only: it runs in the container's environment, not in the tool's.
 """
@@ -15,10 +17,13 @@ Standard library only: it runs in the container's environment, not in the tool's
 from __future__ import annotations
 
 import errno
+import importlib.abc
+import importlib.util
 import ipaddress
 import json
 import os
 import socket
+import sys
 import time
 import urllib.parse
 from pathlib import Path
@@ -30,6 +35,10 @@ _OWN = os.environ.get("BREWHAVEN_NETWORK_ADDRESS")
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104  (compared, not bound)
 _PRIVATE = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
 _NAME_SECONDS = 5
+# The APIs are no part of the VPC, and asking before each connection to them would cost time.
+_APIS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_REFUSED = 409
+_OPEN_PORTS = {urllib.parse.urlsplit(os.environ.get(name, "")).port for name in _APIS}
 _names: dict[str, tuple[list[str] | None, float]] = {}
 
 _bind = socket.socket.bind
@@ -107,13 +116,22 @@ def _translated(sock: socket.socket, address: Any) -> Any:
         return address
     if mapped.is_loopback or str(mapped) == _OWN:
         port_here = _read(_file(port, loopback=False)) or _read(_file(port, loopback=True))
-        return _inner(sock, port_here) if port_here else address
+        if port_here:
+            return _inner(sock, port_here)
+        if mapped.is_loopback and port not in _OPEN_PORTS:
+            _enter(str(mapped), port)
+        return address
     if mapped.version == 4 and any(mapped in network for network in _PRIVATE):
-        status, answer = _ask("connect", ip=str(mapped), port=port)
-        if status != 200:
-            raise OSError(getattr(errno, answer["errno"]), answer["reason"])
-        return _inner(sock, answer["port"])
+        return _inner(sock, _enter(str(mapped), port))
     return address
+
+
+def _enter(ip: str, port: int) -> int:
+    """The loopback port of an address of the VPC, or the port itself where the local cloud knows nothing of it."""
+    status, answer = _ask("connect", ip=ip, port=port)
+    if status == _REFUSED:
+        raise OSError(getattr(errno, answer["errno"]), answer["reason"])
+    return int(answer.get("port", port))
 
 
 def connect(self: socket.socket, address: Any) -> None:
@@ -148,9 +166,48 @@ def getaddrinfo(  # noqa: PLR0917  (the standard library's own signature)
     return [entry for address in known for entry in _getaddrinfo(address, port, family, type, proto, flags)]
 
 
+class _PsycopgHook(importlib.abc.MetaPathFinder):
+    """Waits for the program to import psycopg, and then lets its connections ask first."""
+
+    def find_spec(self, name: str, path: Any, _target: Any = None) -> Any:
+        if name != "psycopg":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                load(module)
+                for kind in (module.Connection, module.AsyncConnection):
+                    kind.connect = classmethod(_asking(module, kind.connect.__func__))
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _asking(psycopg: Any, connect: Any) -> Any:
+    def connect_if_admitted(cls: Any, conninfo: str = "", **options: Any) -> Any:
+        parameters = {"host": "", "port": "", **psycopg.conninfo.conninfo_to_dict(conninfo)}
+        parameters.update({k: v for k, v in options.items() if k in ("host", "hostaddr", "port") and v is not None})
+        host = str(parameters.get("hostaddr") or parameters["host"] or os.environ.get("PGHOST") or "")
+        port = int(parameters["port"] or os.environ.get("PGPORT") or 5432)
+        address = _address("127.0.0.1" if host == "localhost" else host)
+        if address is not None and address.is_loopback:
+            try:
+                _enter(str(address), port)
+            except OSError as error:
+                reason = f'connection to server at "{host}", port {port} failed: {error.strerror}'
+                raise psycopg.OperationalError(reason) from error
+        return connect(cls, conninfo, **options)
+
+    return connect_if_admitted
+
+
 if _LOOKUP:
     # Classes of the standard library cannot be extended otherwise for code that never heard of it.
     socket.socket.bind = bind  # type: ignore[method-assign,assignment]
     socket.socket.connect = connect  # type: ignore[method-assign,assignment]
     socket.socket.connect_ex = connect_ex  # type: ignore[method-assign,assignment]
     socket.getaddrinfo = getaddrinfo
+    sys.meta_path.insert(0, _PsycopgHook())
