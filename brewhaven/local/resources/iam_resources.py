@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from brewhaven.local.registry import correction, replace
+from brewhaven.local.resources.sqs_move_tasks import source_of
 
 Request = dict[str, Any]
 # What the emulator's front door believes to be the resource, and what is checked instead.
@@ -72,10 +73,19 @@ def _dynamodb(_operation: str, request: Request, _prefix: str) -> Iterator[str]:
         yield request["ResourceArn"]
 
 
+def _sqs(operation: str, request: Request, _prefix: str) -> Iterator[str]:
+    """Move tasks name the dead-letter queue by its ARN, where other calls have a queue's URL."""
+    if operation in ("StartMessageMoveTask", "ListMessageMoveTasks"):
+        yield str(request.get("SourceArn", ""))
+    elif operation == "CancelMessageMoveTask":
+        yield source_of(str(request.get("TaskHandle", "")))
+
+
 _NAMES: dict[str, Callable[[str, Request, str], Iterator[str]]] = {
     "dynamodb": _dynamodb,
     "ecs": _ecs,
     "logs": _logs,
+    "sqs": _sqs,
     "ssm": _ssm,
 }
 
