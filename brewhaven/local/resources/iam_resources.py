@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from brewhaven.local.registry import correction, replace
+from brewhaven.local.resources.sqs_move_tasks import source_of
 
 Request = dict[str, Any]
 # What the emulator's front door believes to be the resource, and what is checked instead.
@@ -72,12 +73,36 @@ def _dynamodb(_operation: str, request: Request, _prefix: str) -> Iterator[str]:
         yield request["ResourceArn"]
 
 
+def _sqs(operation: str, request: Request, _prefix: str) -> Iterator[str]:
+    """Move tasks name the dead-letter queue by its ARN, where other calls have a queue's URL."""
+    if operation in ("StartMessageMoveTask", "ListMessageMoveTasks"):
+        yield str(request.get("SourceArn", ""))
+    elif operation == "CancelMessageMoveTask":
+        yield source_of(str(request.get("TaskHandle", "")))
+
+
+def _sns(_operation: str, request: Request, _prefix: str) -> Iterator[str]:
+    """What is no topic: applications and devices of mobile push. A subscription is authorized on its topic."""
+    for name in ("PlatformApplicationArn", "EndpointArn"):
+        if request.get(name):
+            yield request[name]
+    if request.get("SubscriptionArn"):
+        yield str(request["SubscriptionArn"]).rpartition(":")[0]
+
+
 _NAMES: dict[str, Callable[[str, Request, str], Iterator[str]]] = {
     "dynamodb": _dynamodb,
     "ecs": _ecs,
     "logs": _logs,
+    "sns": _sns,
+    "sqs": _sqs,
     "ssm": _ssm,
 }
+
+
+def _first_values(parameters: dict[str, Any]) -> Request:
+    """The parameters of the Query protocol."""
+    return {name: value[0] if isinstance(value, list) else value for name, value in parameters.items() if value}
 
 
 @correction
@@ -87,17 +112,17 @@ def calls_are_authorized_on_what_they_name() -> None:
 
     def extract(original: Any) -> Any:
         def resource_arn(service: str, *call: Any) -> Any:
-            _method, _path, headers, body, _parameters, region, account = call
+            _method, _path, headers, body, parameters, region, account = call
             arn = original(service, *call)
             _named.set(("", []))
             names = _NAMES.get(service)
             if names is None:
                 return arn
+            operation = str(headers.get("x-amz-target", "")).rpartition(".")[2]
             try:
-                request = json.loads(body or b"{}")
+                request = json.loads(body or b"{}") if operation else _first_values(parameters)
             except ValueError:
                 return arn
-            operation = str(headers.get("x-amz-target", "")).rpartition(".")[2]
             prefix = f"arn:aws:{service}:{region}:{account}:"
             found = list(names(operation, request, prefix)) if isinstance(request, dict) else []
             if not found:
