@@ -78,7 +78,7 @@ class StockedCatalog:
     def __init__(self, home: OrderHome, table: DynamoCatalog) -> None:
         self._home = home
         self._table = table
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, int] | None = None
 
     def board(self) -> Board:
         return self._table.board()
@@ -128,6 +128,7 @@ class StockedCatalog:
         try:
             self._seen = postgres.stock()
         except Unavailable:
-            if not self._seen:
+            if self._seen is None:
                 return listed
-        return [replace(product, stock=self._seen.get(product.id)) for product in listed]
+        seen = self._seen
+        return [replace(product, stock=seen.get(product.id)) for product in listed]

@@ -29,7 +29,7 @@ T = TypeVar("T")
 # A closing this old was not made by a task that has just read a newer parameter than we have.
 _HEARD_BY_ALL = timedelta(seconds=10)
 _LONGEST_MOVE = 20.0  # seconds that a request waits for another one that carries over
-_PAUSES = (0.0, 0.1, 0.3, 0.6, 1.0, 1.0)
+_PAUSES = (0.0, 0.0, 0.2, 0.5, 1.0, 1.5)
 _TIDY_EVERY = 3600.0
 _MOVING = "The shop is moving its orders to a new place. Please try again in a moment; no order is taken twice."
 
