@@ -9,6 +9,7 @@ handed to those who already wait, but is not kept.
 See https://docs.aws.amazon.com/whitepapers/latest/database-caching-strategies-using-redis/caching-patterns.html
 """
 
+import contextlib
 import random
 import secrets
 import threading
@@ -90,10 +91,8 @@ class CacheAside:
             return load()
         value = load()
         lifetime = int(1000 * self._seconds * random.uniform(0.8, 1.2))  # noqa: S311  (jitter, not a secret)
-        try:
+        with contextlib.suppress(Away):
             self._store.ask(lambda client: client.eval(_KEEP, 2, name, lease, token, value, lifetime))
-        except Away:
-            pass
         return value
 
 

@@ -29,14 +29,17 @@ logger = logging.getLogger(__name__)
 _LOCK = 0x62726577  # "brew"; any number that nobody else locks in this database
 _TYPES = ("order", "customer", "product", "idempotency")
 
-_NEWER_ORDER = f"""{INSERT_ORDER}
+_NEWER_ORDER = (
+    INSERT_ORDER
+    + """
 on conflict (id) do update
    set status = excluded.status, version = excluded.version, payment = excluded.payment,
        updated_at = excluded.updated_at, paid_at = excluded.paid_at, day_paid = excluded.day_paid,
        document = excluded.document
  where orders.version < excluded.version
 """
-_LINES = f"{INSERT_LINES} on conflict do nothing"
+)
+_LINES = INSERT_LINES + " on conflict do nothing"
 _PAYMENT = """
 insert into payments (order_id, attempt, at, amount_cents, approved, message)
 values (%(id)s, %(attempt)s, %(at)s, %(total_cents)s, %(approved)s, %(message)s) on conflict do nothing

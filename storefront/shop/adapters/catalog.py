@@ -21,9 +21,9 @@ _ADD_REMEMBERED = timedelta(days=1)
 class DynamoCatalog:
     """Implements `shop.domain.ports.Catalog`.
 
-    The categories change perhaps twice a year, so they are kept for a minute; products are read every time.  Their stock
-    belongs to the orders that live on it: when the gate has closed behind the orders, `add` and `set_stock` raise
-    `Closed`.
+    The categories change perhaps twice a year, so they are kept for a minute; products are read every time.  Their
+    stock belongs to the orders that live on it: when the gate has closed behind the orders, `add` and `set_stock`
+    raise `Closed`.
     """
 
     def __init__(self, table: Table, gate: OrderGate) -> None:

@@ -1,6 +1,6 @@
 """What happens to an order, as others are told: the payload of an outbox row, which is the body of the message.
 
-    {"id": "<uuid>", "type": "order.paid", "order_id": "...", "at": "2026-11-28T10:00:00.000Z", "order": {...}}
+{"id": "<uuid>", "type": "order.paid", "order_id": "...", "at": "2026-11-28T10:00:00.000Z", "order": {...}}
 """
 
 import uuid

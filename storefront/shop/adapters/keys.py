@@ -31,8 +31,8 @@
 
 The menu is one partition of the index because it is small (tens of products, some 30 kB) and read as a whole: one
 request instead of one for each category.  A partition serves 3,000 read units a second, some hundreds of menus; a shop
-that outgrows that puts a cache in front (phase 2), it does not need more partitions.  No question needs a Scan; moving the
-orders to PostgreSQL once does (`shop.adapters.carry_over`).
+that outgrows that puts a cache in front (phase 2), it does not need more partitions.  No question needs a Scan; only
+moving the orders to PostgreSQL does, once (`shop.adapters.carry_over`).
 """
 
 from hashlib import sha256

@@ -16,6 +16,7 @@ from shop.domain.sales import Sale
 if TYPE_CHECKING:
     from shop.adapters.postgres_orders import PostgresOrders
 
+
 class MovingOrders:
     """Implements `shop.domain.ports.OrderBook`: in the table until they have moved, then in PostgreSQL.
 
@@ -99,7 +100,7 @@ class StockedCatalog:
     def add(self, product: Product, key: str, fingerprint: str) -> Product:
         def at_postgres(postgres: "PostgresOrders") -> Product:
             there = self._table.add(product, key, fingerprint, counted_here=False)
-            if product.stock is not None and there.id not in postgres.stock([there.id]):
+            if product.stock is not None and there.id not in postgres.stock():
                 postgres.set_stock(there.id, product.stock, expected=None)
             return self._stocked([there])[0]
 

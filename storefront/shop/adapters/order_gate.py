@@ -1,8 +1,8 @@
 """Whether the table takes orders: the gate that closes when they move to PostgreSQL.
 
 Every write of an order, and of the stock that orders live on, carries a ConditionCheck that the gate is open, in the
-same transaction.  So once the gate is closed nothing in the order book of the table can change any more, whatever a task
-believes that has not heard of the move yet; it meets `Closed`, asks where orders live now, and goes on there.
+same transaction.  So once the gate is closed nothing in the order book of the table can change any more.  A task that
+has not heard of the move yet meets `Closed`, asks where orders live now, and goes on there.
 
 The gate is sixteen items instead of one, and an order looks at one of them: two transactions at the same moment that
 name the same item, be it only to check it, make each other wait.

@@ -22,6 +22,7 @@ from shop.domain import ids
 from shop.domain.errors import Unavailable
 
 if TYPE_CHECKING:
+    from shop.adapters.outbox import Relay
     from shop.adapters.postgres_orders import PostgresOrders
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ _MOVING = "The shop is moving its orders to a new place. Please try again in a m
 class OrderHome:
     """Knows whether orders live in the table or in PostgreSQL, and moves them.
 
-    `open_postgres` makes the order book at a place; `carry_over` fills it, unless that was done for this closing.
+    `open_postgres` makes the order book at a place; `carry_over` fills it, unless that was done for this closing;
+    `relay` sends what it leaves in its outbox.
     """
 
     def __init__(
@@ -46,12 +48,15 @@ class OrderHome:
         gate: OrderGate,
         open_postgres: Callable[[PostgresPlace], "PostgresOrders"],
         carry_over: Callable[["PostgresOrders", Closing], object],
+        *,
+        relay: "Relay",
         clock: Callable[[], datetime] = ids.now,
     ) -> None:
         self._parameter = parameter
         self._gate = gate
         self._open_postgres = open_postgres
         self._carry_over = carry_over
+        self._relay = relay
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = 0
@@ -61,7 +66,7 @@ class OrderHome:
         self.postgres: PostgresOrders | None = None
 
     def refresh(self) -> None:
-        """Look at the parameter and follow it.  Raises `Unavailable` when PostgreSQL cannot be reached to move there."""
+        """Look at the parameter and follow it.  Raises `Unavailable` when it leads to a PostgreSQL that is away."""
         with self._lock:
             self._refresh()
         if self.postgres and time.monotonic() - self._tidied > _TIDY_EVERY:
@@ -87,7 +92,8 @@ class OrderHome:
         return {"orders": self._check} if self._parameter.now.orders == "postgresql" else {}
 
     def close(self) -> None:
-        """Close the connections."""
+        """Send what is in the outbox, and close the connections."""
+        self._relay.stop()
         for book in (*self._left, *([self._opened[1]] if self._opened else [])):
             book.database.close()
 
@@ -115,6 +121,7 @@ class OrderHome:
             self._turn(switches)
         finally:
             self._turns += 1
+            self._relay.turn(self.postgres.database if self.postgres else None, switches.order_queue_url)
 
     def _turn(self, switches: Switches) -> None:
         self._close_left()

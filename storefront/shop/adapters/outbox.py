@@ -48,7 +48,10 @@ class Relay:
 
     def turn(self, database: "Database | None", queue_url: str | None) -> None:
         """From here to there from now on; nothing is sent while one of them is missing."""
-        self._target = (database, queue_url) if database and queue_url else None
+        target = (database, queue_url) if database and queue_url else None
+        if target == self._target:
+            return
+        self._target = target
         if self._target and self._thread is None:
             self._client = self._make_client()
             self._thread = threading.Thread(target=self._run, name="outbox relay", daemon=True)

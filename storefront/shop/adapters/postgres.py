@@ -158,7 +158,7 @@ def _work_on(connection: Connection, work: Callable[[Connection], T]) -> T:
 
 def _limit(connection: Connection) -> None:
     settings = ", ".join(["set_config(%s, %s, false)"] * len(_LIMITS))
-    connection.execute(f"select {settings}", [word for pair in _LIMITS.items() for word in pair])  # type: ignore[arg-type]  # noqa: S608
+    connection.execute(f"select {settings}", [word for pair in _LIMITS.items() for word in pair])
     connection.commit()
 
 

@@ -11,7 +11,7 @@ Statements go out together, in the pipeline mode of PostgreSQL's protocol: an or
 ten.  See https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,6 +44,7 @@ on conflict (owner, key) do update
    set fingerprint = excluded.fingerprint, order_id = excluded.order_id, created_at = excluded.created_at
  where k.created_at < %(forgotten)s
 """
+_STOCK = "select product_id, stock from inventory"
 _HOLD_STOCK = """
 select product_id, stock from inventory where product_id = any(%s) order by product_id for update
 """
@@ -169,7 +170,7 @@ class PostgresOrders:
             if key_taken.rowcount == 0:
                 raise _KeyTaken
             if shelf and took and took.rowcount < len(pieces):
-                held = dict(shelf.fetchall())
+                held: dict[str, int] = dict(shelf.fetchall())
                 left = {id_: held.get(id_, 0) for id_ in pieces if held.get(id_, 0) < pieces[id_]}
                 raise out_of_stock(left, {line.product_id: line.name for line in order.lines})
 
@@ -205,15 +206,9 @@ class PostgresOrders:
         self.database.run(write)
         self._written()
 
-    def stock(self, product_ids: Collection[str] | None = None) -> dict[str, int]:
-        """Pieces of counted products by id, of all or of these."""
-        where = "" if product_ids is None else " where product_id = any(%s)"
-        parameters = [] if product_ids is None else [list(product_ids)]
-        return self.database.run(
-            lambda connection: dict(
-                connection.execute(f"select product_id, stock from inventory{where}", parameters).fetchall()
-            )
-        )
+    def stock(self) -> dict[str, int]:
+        """Pieces of all counted products, by id."""
+        return self.database.run(lambda connection: dict(connection.execute(_STOCK).fetchall()))
 
     def set_stock(self, product_id: str, stock: int | None, *, expected: int | None) -> int | None:
         """Set the stock if `expected` is None or there; answers what was there before either way."""

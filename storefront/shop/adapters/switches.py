@@ -28,7 +28,7 @@ _WAYS = {
     "sessions": ("dynamodb", "valkey"),
     "menu_cache": ("none", "valkey"),
 }
-_PLACES = {
+_PLACES: dict[str, dict[str, type]] = {
     "postgresql": {"host": str, "port": int, "database": str, "secret_arn": str},
     "valkey": {"host": str, "port": int, "secret_arn": str},
 }
@@ -157,10 +157,10 @@ def _wrong_with(place: str, said: Any) -> list[str]:
         return [f"{place} must say where it is, as an object with {', '.join(_PLACES[place])}."]
     problems = []
     for name, kind in _PLACES[place].items():
-        value = said.get(name)
+        value: Any = said.get(name)
         if type(value) is not kind or value == "":
             problems.append(f"{place}.{name} is {value!r}, and must be a {'text' if kind is str else 'whole number'}.")
-        elif kind is int and not 1 <= value <= 65_535:
+        elif isinstance(value, int) and not 1 <= value <= 65_535:
             problems.append(f"{place}.{name} is {value!r}, and must be a port.")
     return problems + [f"there is no key {place}.{key}." for key in said if key not in _PLACES[place]]
 

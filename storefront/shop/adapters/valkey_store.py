@@ -13,17 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from shop.adapters.circuit import Circuit
 from shop.adapters.switches import Switches, ValkeyPlace
 from shop.domain import ids
 
-if TYPE_CHECKING:
-    import valkey
-
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+Client = Any  # a `valkey.Valkey`, whose own types say of each answer that it may have to be awaited
 SETTLED = timedelta(seconds=15)
 _REST = 1.0
 
@@ -35,7 +33,7 @@ class Away(Exception):  # noqa: N818  (what happened, not a mistake)
 class Connected(Protocol):
     """A client of Valkey, see `shop.adapters.valkey_client`."""
 
-    client: "valkey.Valkey"
+    client: Client
     failures: type[Exception]
 
     def failed(self, error: Exception) -> None:
@@ -44,7 +42,9 @@ class Connected(Protocol):
 
 
 class ValkeyStore:
-    """Valkey for sessions and the menu, each as the parameter says.  `longest` is for how many seconds a copy may stand there.
+    """Valkey for sessions and the menu, each as the parameter says.
+
+    `longest` is for how many seconds a copy may stand there.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class ValkeyStore:
         since = self._switches.since
         return f"shop:{int(since.timestamp()) if since else 0}:{key}"
 
-    def ask(self, call: Callable[["valkey.Valkey"], T]) -> T:
+    def ask(self, call: Callable[[Client], T]) -> T:
         """What Valkey answers.  Raises `Away`, at once while it is known not to answer."""
         connected = self._connected
         if connected is None or not self._circuit.may_try():
@@ -134,7 +134,7 @@ class ValkeyStore:
         """What `/ready` asks."""
         return {"cache": self.check} if self._connected else {}
 
-    def _take_away_outdated(self, client: "valkey.Valkey") -> None:
+    def _take_away_outdated(self, client: Client) -> None:
         if not self._outdated:
             return
         with self._lock:

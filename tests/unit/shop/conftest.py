@@ -3,8 +3,8 @@
 The whole shop on the real local cloud (TLS, IAM, load balancer) is the business of `tests/local`.
 """
 
+import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +12,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -21,6 +22,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from brewhaven.local.tls import ensure_certificates
 from shop.adapters import keys
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table, to_wire
@@ -29,7 +31,9 @@ from shop.domain.customers import Role
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
+from tests.unit.shop import engines
 from tests.unit.shop.browser import Browser
+from tests.unit.shop.engines import free_port
 
 PASSWORD = "a long enough password"
 COFFEE = {
@@ -84,13 +88,6 @@ BOARD = {
     ],
     "allergens": [{"id": "gluten", "name": "Gluten"}, {"id": "milk", "name": "Milk"}],
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
@@ -166,9 +163,72 @@ def settings(cloud: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def services(settings: Settings) -> Services:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Path]]:
+    """An authority that the shop trusts, and a certificate of `localhost` by it."""
+    authority, certificate, key = ensure_certificates(tmp_path_factory.mktemp("certificates"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGSSLROOTCERT", str(authority))
+        patch.setenv("SSL_CERT_FILE", str(authority))
+        yield authority, certificate, key
+
+
+@pytest.fixture(scope="session")
+def postgres(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Postgres]:
+    """PostgreSQL with empty tables of orders."""
+    engine = engines.Postgres(*certificates[1:])
+    try:
+        engine.start()
+        engine.create()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture(scope="session")
+def valkey(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Valkey]:
+    engine = engines.Valkey(*certificates[1:])
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture(scope="session")
+def way(request: pytest.FixtureRequest) -> str:
+    """Where the shop's orders live; a test that holds for several asks for them with the mark `BOTH_WAYS`."""
+    return getattr(request, "param", "dynamodb")
+
+
+BOTH_WAYS = pytest.mark.parametrize("way", ["dynamodb", "postgresql"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def logins(settings: Settings) -> None:
+    """The secrets of PostgreSQL and Valkey, under the names in the places of `engines`."""
+    vault = boto3.client("secretsmanager")
+    for name, user in (("postgresql", engines.USER), ("valkey", "shop")):
+        secret = {"username": user, "password": engines.PASSWORD}
+        vault.create_secret(Name=name, SecretString=json.dumps(secret))
+
+
+def say(path: str | None, **switches: Any) -> None:
+    """Write the parameter of the seam; places are those of `engines`."""
+    places = {name: asdict(value) if hasattr(value, "host") else value for name, value in switches.items()}
+    boto3.client("ssm").put_parameter(Name=str(path), Value=json.dumps(places), Type="String", Overwrite=True)
+
+
+@pytest.fixture(scope="session")
+def services(settings: Settings, way: str, request: pytest.FixtureRequest) -> Iterator[Services]:
     """The shop as it is built everywhere, but for passwords that cost less to hash: many tests sign somebody up."""
-    return replace(build(settings), hasher=Argon2Hasher(memory_kib=64))
+    here = replace(settings, config_parameter=f"/shop/{way}")
+    if way == "postgresql":
+        request.getfixturevalue("logins")
+        say(here.config_parameter, orders=way, postgresql=request.getfixturevalue("postgres").place)
+    built = replace(build(here), hasher=Argon2Hasher(memory_kib=64))
+    built.seam.refresh()
+    yield built
+    built.seam.close()
 
 
 @pytest.fixture(scope="session")
@@ -203,6 +263,8 @@ def _menu(request: pytest.FixtureRequest) -> None:
     """Every test that uses the cloud begins with the same menu and nothing else."""
     if "settings" not in request.fixturenames:
         return
+    if request.getfixturevalue("way") == "postgresql":
+        request.getfixturevalue("postgres").empty({"croissant": CROISSANT["stock"]})
     client = request.getfixturevalue("dynamodb")
     menu = {(item["pk"], item["sk"]) for item in MENU_ITEMS}
     keys_there = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]

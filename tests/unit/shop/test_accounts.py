@@ -137,7 +137,7 @@ def test_an_expired_session_is_a_guest_even_before_ttl_deletes_it(customer: Brow
 
 
 def test_a_long_visit_is_prolonged(customer: Browser, services: Services) -> None:
-    sessions = services.session_stores["dynamodb"]
+    sessions = services.sessions
     session_id = customer.session_id
     session = sessions.load(session_id)
     assert session

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tests.unit.shop.browser import Browser
+from tests.unit.shop.conftest import BOTH_WAYS
 
+pytestmark = BOTH_WAYS
 PRODUCT = {
     "category": "coffee",
     "name": "Café Brûlée & <b>Söhne</b>",
