@@ -105,7 +105,10 @@ class DynamoCatalog:
             raise Conflict(f"Somebody else changed {product.name} meanwhile. Please look at it again.") from None
         return to_product(item)
 
-    def set_stock(self, product_id: str, stock: int | None, *, expected: int | None) -> Product:
+    def set_stock(
+        self, product_id: str, stock: int | None, *, expected: int | None, counted_here: bool = True
+    ) -> Product:
+        """As the port says; `counted_here` as in `add`."""
         values: dict[str, Any] = {} if stock is None else {":stock": stock}
         condition = "attribute_exists(pk)"
         if expected is not None:
@@ -114,7 +117,7 @@ class DynamoCatalog:
         update = "REMOVE #stock" if stock is None else "SET #stock = :stock"
         product = change(self._table.name, keys.product(product_id), update, values, condition=condition)
         try:
-            self._table.transact([product, self._gate.check(product_id)])
+            self._table.transact([product, self._gate.check(product_id)] if counted_here else [product])
         except ConditionFailed as failed:
             if 1 in failed.places:
                 raise Closed from None

@@ -73,6 +73,9 @@ class MovingOrders:
 class StockedCatalog:
     """Implements `shop.domain.ports.Catalog`: products from the table, their stock from where the orders live.
 
+    Once that is PostgreSQL, the stock in the table says no more than that a product is counted, and how many pieces a
+    manager (or the seeder) has last seen.  A counted product that PostgreSQL has not heard of begins with these.
+
     When PostgreSQL does not answer, the menu shows the stock that was last seen: it is placing an order that decides.
     """
 
@@ -99,10 +102,7 @@ class StockedCatalog:
 
     def add(self, product: Product, key: str, fingerprint: str) -> Product:
         def at_postgres(postgres: "PostgresOrders") -> Product:
-            there = self._table.add(product, key, fingerprint, counted_here=False)
-            if product.stock is not None and there.id not in postgres.stock():
-                postgres.set_stock(there.id, product.stock, expected=None)
-            return self._stocked([there])[0]
+            return self._stocked([self._table.add(product, key, fingerprint, counted_here=False)])[0]
 
         return self._home.do(lambda: self._table.add(product, key, fingerprint), at_postgres)
 
@@ -114,8 +114,12 @@ class StockedCatalog:
             product = self._table.get(product_id)
             if product is None:
                 raise NotFound("There is no such product.")
+            if stock is None:  # first, or somebody who reads in between begins to count it again
+                self._table.set_stock(product_id, None, expected=None, counted_here=False)
             before = postgres.set_stock(product_id, stock, expected=expected)
-            if expected is not None and before != expected:
+            differs = expected is not None and before != expected
+            self._table.set_stock(product_id, before if differs else stock, expected=None, counted_here=False)
+            if differs:
                 raise stock_differs(replace(product, stock=before), expected)
             return replace(product, stock=stock)
 
@@ -128,8 +132,16 @@ class StockedCatalog:
             return listed
         try:
             self._seen = postgres.stock()
+            if any(product.stock is not None and product.id not in self._seen for product in listed):
+                self._begin_counting(postgres, [product.id for product in listed])
         except Unavailable:
             if self._seen is None:
                 return listed
         seen = self._seen
         return [replace(product, stock=seen.get(product.id)) for product in listed]
+
+    def _begin_counting(self, postgres: "PostgresOrders", product_ids: list[str]) -> None:
+        """Tell PostgreSQL of counted products that it has not heard of; read again, lest one has just been changed."""
+        there = self._table.get_many(product_ids)
+        postgres.begin_counting({id_: product.stock for id_, product in there.items() if product.stock is not None})
+        self._seen = postgres.stock()

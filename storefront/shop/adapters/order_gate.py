@@ -64,6 +64,10 @@ class OrderGate:
 
         When this returns no order in the table changes any more.
         """
+        items = self._items()
+        closed = {_closing(item) for item in items}
+        if len(items) == keys.ORDER_BOOK_SHARDS and len(closed) == 1:
+            return closed.pop()
         closing = self._close_first()
         for shard in range(1, keys.ORDER_BOOK_SHARDS):
             self._table.put(_item(shard, closing))

@@ -210,6 +210,11 @@ class PostgresOrders:
         """Pieces of all counted products, by id."""
         return self.database.run(lambda connection: dict(connection.execute(_STOCK).fetchall()))
 
+    def begin_counting(self, stock: dict[str, int]) -> None:
+        """Put these on the shelf, unless they are there already."""
+        insert = "insert into inventory (product_id, stock) values (%s, %s) on conflict do nothing"
+        self.database.run(lambda connection: connection.cursor().executemany(insert, sorted(stock.items())))
+
     def set_stock(self, product_id: str, stock: int | None, *, expected: int | None) -> int | None:
         """Set the stock if `expected` is None or there; answers what was there before either way."""
 
