@@ -89,7 +89,7 @@ def carry_over(database: Database, table: Table, closing: Closing, zone: ZoneInf
         connection.execute("set local lock_timeout = '60s'")
         connection.execute("set local idle_in_transaction_session_timeout = 0")
         connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-        if connection.execute("select from carried_over where closing = %s limit 1", [closing.id]).fetchone():
+        if connection.execute("select 1 from carried_over where closing = %s limit 1", [closing.id]).fetchone():
             return False
         counts.update(_carry(connection, table, zone))
         connection.cursor().executemany(

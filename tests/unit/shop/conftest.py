@@ -106,7 +106,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",  # or it opens port 8883 to everybody
         "S3_DATA_DIR": str(home / "s3"),
-        "SERVICES": "dynamodb,s3,ssm,secretsmanager,sts",
+        "SERVICES": "dynamodb,s3,ssm,secretsmanager,sqs,sts",
     }
     with (home / "cloud.log").open("w") as log:
         process = subprocess.Popen(
