@@ -21,7 +21,7 @@ from shop.adapters.switches import PostgresPlace
 from shop.domain.errors import Unavailable
 
 logger = logging.getLogger(__name__)
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each connection that fails; so do we, once
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of each connection that fails; the shop does, once
 
 Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
