@@ -27,6 +27,7 @@ from shop.domain.orders import Order
 
 logger = logging.getLogger(__name__)
 _LOCK = 0x62726577  # "brew"; any number that nobody else locks in this database
+_LONGEST_MOVE = 600.0  # seconds
 _TYPES = ("order", "customer", "product", "idempotency")
 
 _NEWER_ORDER = (
@@ -98,7 +99,7 @@ def carry_over(database: Database, table: Table, closing: Closing, zone: ZoneInf
         )
         return True
 
-    done = database.run(work)
+    done = database.run(work, longest=_LONGEST_MOVE)
     if done:
         seconds = round(time.monotonic() - begun, 2)
         logger.info("carried over to PostgreSQL", extra={"facts": {**counts, "seconds": seconds}})

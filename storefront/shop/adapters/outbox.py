@@ -29,6 +29,7 @@ BATCH = 10  # as many as SQS takes at once
 _IDLE = 1.0
 _LONGEST_PAUSE = 30.0
 _LAST_MOMENTS = 2.0
+_LONGEST_SENDING = 30.0  # the client of SQS gives up before
 _CLAIM = """
 select id, type, payload from outbox where sent_at is null order by created_at limit %s for update skip locked
 """
@@ -123,7 +124,7 @@ class Relay:
             refused[:] = [f"{entry['Code']}: {entry.get('Message', '')}" for entry in answer.get("Failed", [])]
             return len(rows)
 
-        count = database.run(work)
+        count = database.run(work, longest=_LONGEST_SENDING)
         if refused:
             raise Unavailable(f"the queue refused {len(refused)} of {count} events ({refused[0]})")
         return count

@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shop.adapters.circuit import Circuit
 from shop.adapters.secret import Login
 from shop.adapters.switches import PostgresPlace
+from shop.adapters.watch import Watch
 from shop.domain.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,14 @@ Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
 CONNECTIONS = 9  # eight for requests, one for the relay of the outbox
 _PATIENCE = 3.0  # seconds: for a connection, and altogether for trying again
+_LONGEST = 5.0  # seconds of one transaction
 _REST = 1.0
 _AWAY = "The shop cannot reach its orders right now. Please try again in a moment; no order is taken twice."
 _CROWDED = "Many people want the same thing at this very moment. Please try again."
 _OTHERS_HOLD_IT = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 # Limits of every statement.  Set on the connection, because a proxy in between takes no options at the start.
 _LIMITS = {
-    "statement_timeout": "5s",
+    "statement_timeout": "4s",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "20s",
     "TimeZone": "UTC",
@@ -53,6 +55,7 @@ class Database:
         self._login = login
         self._circuit = Circuit(f"PostgreSQL at {place.host}", _REST)
         self._refusal: Exception | None = None
+        self._watch = Watch()
         self._pool = ConnectionPool(
             kwargs=self._parameters,
             connection_class=self._connecting(),
@@ -67,8 +70,10 @@ class Database:
             open=True,
         )
 
-    def run(self, work: Callable[[Connection], T], *, patience: float = _PATIENCE) -> T:
+    def run(self, work: Callable[[Connection], T], *, patience: float = _PATIENCE, longest: float = _LONGEST) -> T:
         """Do `work` in one transaction: committed when it returns, rolled back when it raises.
+
+        It has `longest` seconds, then the connection is broken.
 
         `work` may be done more than once: again when the connection breaks (even if only the answer to the commit was
         lost), and when others hold what it needs.  So it has to recognise what it has done already.  Raises
@@ -79,7 +84,7 @@ class Database:
             if not self._circuit.may_try():
                 raise Unavailable(_AWAY)
             try:
-                with self._pool.connection(timeout=patience) as connection:
+                with self._pool.connection(timeout=patience) as connection, self._watch.over(connection, longest):
                     answer = _work_on(connection, work)
             except PoolTimeout as error:
                 self._circuit.failed(self._refusal or error)
@@ -96,6 +101,7 @@ class Database:
     def close(self) -> None:
         """Close the pool; what runs now still ends."""
         self._pool.close(timeout=_PATIENCE)
+        self._watch.end()
 
     def _expect_another_try(self, error: psycopg.Error, in_time: bool) -> None:
         """Return if it is worth it.  Raises `Unavailable`."""
@@ -150,7 +156,9 @@ class Database:
 
 def _work_on(connection: Connection, work: Callable[[Connection], T]) -> T:
     try:
-        return work(connection)
+        answer = work(connection)
+        connection.commit()
+        return answer
     except errors.ReadOnlySqlTransaction as error:
         connection.close()  # what was the primary before a failover; the name leads to the new one
         raise psycopg.OperationalError("this server only reads") from error

@@ -4,9 +4,11 @@ The servers of the wheels are built without TLS.  Everything listens on 127.0.0.
 """
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -138,6 +140,7 @@ class Postgres(Engine):
     def __init__(self, certificate: Path, key: Path) -> None:
         super().__init__(certificate, key, postgres=True)
         self._identity: dict[str, Any] = {}
+        self._frozen: list[int] = []
         if os.geteuid() == 0:  # which PostgreSQL refuses
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
@@ -175,6 +178,19 @@ class Postgres(Engine):
         self.sql("truncate customers, orders, inventory, processed_events, carried_over cascade")
         for product_id, pieces in stock.items():
             self.sql("insert into inventory values (%s, %s)", [product_id, pieces])
+
+    def freeze(self) -> None:
+        """As a machine that hangs: connections stay open, nothing is answered."""
+        assert self.process
+        self._frozen = [pid for (pid,) in self.sql("select pid from pg_stat_activity")] + [self.process.pid]
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def sql(self, text: str, parameters: Any = None, *, database: str = DATABASE) -> list[Any]:
         """Run SQL past the shop; answers the rows, if any."""

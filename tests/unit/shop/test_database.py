@@ -170,16 +170,38 @@ def test_there_are_never_more_connections_than_said(connect: NewDatabase, postgr
     assert 1 < postgres.sql(COUNT)[0][0] - others <= CONNECTIONS
 
 
+def test_a_server_that_hangs_holds_nobody_for_long(connect: NewDatabase, postgres: Postgres) -> None:
+    """Its machine keeps every connection open and answers nothing."""
+    database = connect()
+    database.run(one)
+    postgres.freeze()
+    try:
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            database.run(one, patience=0.5, longest=1)
+        assert time.monotonic() - begun < 5
+    finally:
+        postgres.thaw()
+    until(lambda: _answers(database), 10, "it did not come back")
+
+
+def _answers(database: Database) -> bool:
+    try:
+        return bool(database.run(one) == (1,))
+    except Unavailable:
+        return False
+
+
 COUNT = "select count(*) from pg_stat_activity where application_name = 'brew-haven-shop'"
 
 
-def test_a_statement_has_five_seconds_and_a_lock_three(connect: NewDatabase) -> None:
+def test_a_statement_has_four_seconds_and_a_lock_three(connect: NewDatabase) -> None:
     limits = connect().run(
         lambda c: c.execute(
             "select current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('TimeZone')"
         ).fetchone()
     )
-    assert limits == ("5s", "3s", "UTC")
+    assert limits == ("4s", "3s", "UTC")
 
 
 def test_who_waits_too_long_for_a_lock_is_told_so(connect: NewDatabase, postgres: Postgres) -> None:
