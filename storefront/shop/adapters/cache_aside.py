@@ -89,7 +89,11 @@ class CacheAside:
                     return copy
         except Away:
             return load()
-        value = load()
+        try:
+            value = load()
+        except BaseException:
+            self._store.drop(_lease(key))  # the next one need not wait for it
+            raise
         lifetime = int(1000 * self._seconds * random.uniform(0.8, 1.2))  # noqa: S311  (jitter, not a secret)
         with contextlib.suppress(Away):
             self._store.ask(lambda client: client.eval(_KEEP, 2, name, lease, token, value, lifetime))

@@ -76,6 +76,8 @@ class ValkeyStore:
             self._place = place
             self._circuit = Circuit(f"Valkey at {place.host}" if place else "Valkey", _REST)
         self._switches = switches
+        if self._outdated:
+            self.check()  # what could not be taken away is, even if no guest comes by
 
     def uses(self, what: str) -> bool:
         """Whether `sessions` or `menu_cache` are in Valkey, so that a change has to take its copy away."""

@@ -26,8 +26,10 @@ from brewhaven.local.tls import ensure_certificates
 from shop.adapters import keys
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table, to_wire
+from shop.adapters.valkey_store import SETTLED
 from shop.app import create_app
 from shop.domain.customers import Role
+from shop.domain.ids import now
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
@@ -196,10 +198,12 @@ def valkey(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Valkey]:
 
 @pytest.fixture(scope="session")
 def way(request: pytest.FixtureRequest) -> str:
-    """Where the shop's orders live; a test that holds for several asks for them with the mark `BOTH_WAYS`."""
+    """Where the shop's orders live, or its sessions; a test that holds for several has one of the marks below."""
     return getattr(request, "param", "dynamodb")
 
 
+EVERY_WAY = pytest.mark.parametrize("way", ["dynamodb", "postgresql", "valkey"], indirect=True, scope="session")
+IN_VALKEY_TOO = pytest.mark.parametrize("way", ["dynamodb", "valkey"], indirect=True, scope="session")
 BOTH_WAYS = pytest.mark.parametrize("way", ["dynamodb", "postgresql"], indirect=True, scope="session")
 
 
@@ -218,15 +222,23 @@ def say(path: str | None, **switches: Any) -> None:
     boto3.client("ssm").put_parameter(Name=str(path), Value=json.dumps(places), Type="String", Overwrite=True)
 
 
+def settle(services: Services) -> None:
+    """Let Valkey answer at once, as if the parameter was not written just now."""
+    services.sessions._store._clock = lambda: now() + SETTLED  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="session")
 def services(settings: Settings, way: str, request: pytest.FixtureRequest) -> Iterator[Services]:
     """The shop as it is built everywhere, but for passwords that cost less to hash: many tests sign somebody up."""
     here = replace(settings, config_parameter=f"/shop/{way}")
-    if way == "postgresql":
+    if way != "dynamodb":
         request.getfixturevalue("logins")
-        say(here.config_parameter, orders=way, postgresql=request.getfixturevalue("postgres").place)
+        place = request.getfixturevalue("postgres" if way == "postgresql" else way).place
+        what = {"orders": way} if way == "postgresql" else {"sessions": way, "menu_cache": way}
+        say(here.config_parameter, **what, **{way: place})
     built = replace(build(here), hasher=Argon2Hasher(memory_kib=64))
     built.seam.refresh()
+    settle(built)
     yield built
     built.seam.close()
 
@@ -265,6 +277,8 @@ def _menu(request: pytest.FixtureRequest) -> None:
         return
     if request.getfixturevalue("way") == "postgresql":
         request.getfixturevalue("postgres").empty({"croissant": CROISSANT["stock"]})
+    if "valkey" in (*request.fixturenames, request.getfixturevalue("way")):
+        request.getfixturevalue("valkey").empty()
     client = request.getfixturevalue("dynamodb")
     menu = {(item["pk"], item["sk"]) for item in MENU_ITEMS}
     keys_there = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import valkey
 
 from shop.adapters.switches import PostgresPlace, ValkeyPlace
 
@@ -219,11 +220,27 @@ class Valkey(Engine):
         return ValkeyPlace("localhost", self.door.port, "valkey")
 
     def start(self) -> None:
-        rules = f"user default off\nuser shop on >{PASSWORD} ~shop:* +@all -@dangerous\n"
+        rules = f"user default off\nuser shop on >{PASSWORD} ~shop:* +@all -@dangerous\nuser tests on nopass ~* +@all\n"
         settings = f"port {self.inner_port}\nbind 127.0.0.1\nsave ''\ndir {self.folder}\n"
         (self.folder / "valkey.conf").write_text(settings + rules)
         self._launch(VALKEY, self.folder / "valkey.conf")
         self._until(self._answers)
+
+    @property
+    def client(self) -> Any:
+        """Past the shop, and allowed everything."""
+        return valkey.Valkey(port=self.inner_port, username="tests", password="any", decode_responses=True)
+
+    def empty(self) -> None:
+        self.client.flushall()
+
+    def freeze(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
         with socket.socket() as wire:

@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Callable
 
 from tests.unit.shop.browser import Browser
-from tests.unit.shop.conftest import BOTH_WAYS
+from tests.unit.shop.conftest import EVERY_WAY
 
-pytestmark = BOTH_WAYS
+pytestmark = EVERY_WAY
 LATTE = {"product_id": "latte", "size": "large", "extras": ["oat-milk"], "quantity": 2}
 CROISSANT = {"product_id": "croissant", "size": "piece"}
 
