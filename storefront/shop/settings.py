@@ -9,8 +9,8 @@
 | `SHOP_TIME_ZONE` | in which times are shown and a day of sales begins | `Europe/Vienna` |
 | `SHOP_HOST` | the address it listens on; `127.0.0.1` to try it on a desk | `0.0.0.0`, every one of its container |
 | `AWS_REGION` | the region; boto3 itself reads only `AWS_DEFAULT_REGION`, Fargate sets both | the SDK's own way |
-| `PGSSLROOTCERT` | the authorities that sign PostgreSQL's certificate, a file; read by libpq | no orders in PostgreSQL |
-| `SSL_CERT_FILE` | the authorities that sign Valkey's certificate, a file; read by OpenSSL | the system's |
+| `PGSSLROOTCERT` | the authorities that sign PostgreSQL's certificate, a file for libpq | no orders in PostgreSQL |
+| `SSL_CERT_FILE` | the authorities that sign Valkey's certificate, a file for OpenSSL | the system's |
 
 Credentials and endpoints are the AWS SDK's own business.  What a later phase has built (PostgreSQL, Valkey, a queue) is
 said by the parameter, see `shop.adapters.switches`.

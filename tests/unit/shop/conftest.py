@@ -3,6 +3,8 @@
 The whole shop on the real local cloud (TLS, IAM, load balancer) is the business of `tests/local`.
 """
 
+import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -10,10 +12,11 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 
@@ -23,7 +26,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from brewhaven.local.tls import ensure_certificates
-from shop.adapters import keys
+from shop.adapters import keys, quick_parser
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table, to_wire
 from shop.adapters.valkey_store import SETTLED
@@ -133,7 +136,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(cloud: str) -> Settings:
+def _sessions() -> Iterator[None]:
+    """All shops here share the SDK's sessions: reading what AWS offers takes a third of a second each time."""
+    remembered = SimpleNamespace(Session=functools.cache(boto3.Session))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shop.wiring.boto3", remembered)
+        patch.setattr("shop.wiring.quick_parser", SimpleNamespace(session=functools.cache(quick_parser.session)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def settings(cloud: str, _sessions: None) -> Settings:
     """A table, a bucket and a secret as the stack makes them."""
     dynamodb = boto3.client("dynamodb")
     names = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"]
@@ -216,6 +229,21 @@ def logins(settings: Settings) -> None:
         vault.create_secret(Name=name, SecretString=json.dumps(secret))
 
 
+@pytest.fixture
+def path(settings: Settings) -> Iterator[str]:
+    """Of a parameter of this test's own."""
+    name = f"/shop/{uuid.uuid4()}"
+    yield name
+    forget(name)
+
+
+def forget(path: str | None) -> None:
+    """Delete the parameter, if it is there."""
+    ssm = boto3.client("ssm")
+    with contextlib.suppress(ssm.exceptions.ParameterNotFound):
+        ssm.delete_parameter(Name=str(path))
+
+
 def say(path: str | None, **switches: Any) -> None:
     """Write the parameter of the seam; places are those of `engines`."""
     places = {name: asdict(value) if hasattr(value, "host") else value for name, value in switches.items()}
@@ -290,7 +318,7 @@ def _menu(request: pytest.FixtureRequest) -> None:
         client.batch_write_item(RequestItems={"catalog": writes[start : start + 25]})
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve the app on a free port: real HTTP, real threads."""
     port = free_port()

@@ -103,6 +103,8 @@ class Door:
 class Engine:
     """A server process with a folder of its own, which may be stopped and started again."""
 
+    at_once = signal.SIGKILL
+
     def __init__(self, certificate: Path, key: Path, *, postgres: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="brewhaven-"))
         self.inner_port = free_port()
@@ -115,7 +117,7 @@ class Engine:
     def stop(self) -> None:
         """At once and without goodbye, as a machine that is switched off."""
         if self.process:
-            self.process.kill()
+            self.process.send_signal(self.at_once)
             self.process.wait(10)
             self.process = None
 
@@ -137,6 +139,8 @@ class Engine:
 
 class Postgres(Engine):
     """PostgreSQL with the shop's tables, from the migrations that are deployed."""
+
+    at_once = signal.SIGQUIT  # takes its other processes with it, which would keep the next one from starting
 
     def __init__(self, certificate: Path, key: Path) -> None:
         super().__init__(certificate, key, postgres=True)

@@ -1,6 +1,5 @@
 """The menu's copy in Valkey: loaded once however many ask, never older than a manager's change, and never needed."""
 
-import contextlib
 import threading
 import time
 import uuid
@@ -10,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 
 from shop.adapters.cache_aside import CacheAside
@@ -30,9 +28,8 @@ GUEST = Caller("guest-1")
 
 
 @pytest.fixture
-def task(settings: Settings, logins: None, valkey: Valkey, postgres: Postgres) -> Iterator[NewTask]:
+def task(settings: Settings, path: str, logins: None, valkey: Valkey, postgres: Postgres) -> Iterator[NewTask]:
     """Makes tasks whose menu is in Valkey; `orders` may be in PostgreSQL."""
-    path = f"/shop/{uuid.uuid4()}"
     made: list[Services] = []
 
     def new(*, orders: str = "dynamodb") -> Services:
@@ -47,8 +44,6 @@ def task(settings: Settings, logins: None, valkey: Valkey, postgres: Postgres) -
     yield new
     for services in made:
         services.seam.close()
-    with contextlib.suppress(Exception):
-        boto3.client("ssm").delete_parameter(Name=path)
 
 
 class Loads:

@@ -1,6 +1,5 @@
 """PostgreSQL as the shop meets it on bad days: away, restarted, with another password, or somebody else's server."""
 
-import datetime
 import json
 import logging
 import threading
@@ -8,17 +7,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import boto3
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 
-from brewhaven.local.tls import ensure_certificates
 from shop.adapters.circuit import Circuit
 from shop.adapters.postgres import CONNECTIONS, Connection, Database
 from shop.adapters.secret import Login
@@ -29,7 +23,7 @@ from shop.domain.orders import Choice
 from shop.services import Services
 from tests.unit.shop.browser import Browser
 from tests.unit.shop.conftest import until
-from tests.unit.shop.engines import PASSWORD, USER, Door, Postgres
+from tests.unit.shop.engines import PASSWORD, USER, Postgres
 
 in_postgres = pytest.mark.parametrize("way", ["postgresql"], indirect=True, scope="session")
 PIECE = {"product_id": "croissant", "size": "piece"}
@@ -295,70 +289,6 @@ def test_a_wrong_password_is_an_outage_with_its_reason_in_the_log(
         connect(login=login).run(one, patience=1)
     assert "password authentication failed" in caplog.text
     assert login.asked
-
-
-def test_a_server_with_a_certificate_of_another_authority_is_refused(
-    connect: NewDatabase, postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    _, certificate, key = ensure_certificates(tmp_path)
-    _refused(connect, postgres, (certificate, key))
-    assert "certificate verify failed" in caplog.text
-
-
-def test_a_server_with_a_certificate_of_another_name_is_refused(
-    connect: NewDatabase,
-    postgres: Postgres,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    authority, certificate, key = _certificate_of("another.example.org", tmp_path)
-    monkeypatch.setenv("PGSSLROOTCERT", str(authority))
-    _refused(connect, postgres, (certificate, key))
-    assert 'does not match host name "localhost"' in caplog.text
-
-
-def test_without_authorities_there_is_no_connection(
-    connect: NewDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("PGSSLROOTCERT", "/nowhere/bundle.pem")
-    with pytest.raises(Unavailable):
-        connect().run(one, patience=1)
-    assert "/nowhere/bundle.pem" in caplog.text
-
-
-def test_a_server_without_tls_is_refused(
-    connect: NewDatabase, postgres: Postgres, caplog: pytest.LogCaptureFixture
-) -> None:
-    with pytest.raises(Unavailable):
-        connect(replace(postgres.place, port=postgres.inner_port)).run(one, patience=1)
-    assert "does not support SSL" in caplog.text
-
-
-def _refused(connect: NewDatabase, postgres: Postgres, pair: tuple[Path, Path]) -> None:
-    door = Door(postgres.inner_port, *pair, postgres=True)
-    try:
-        with pytest.raises(Unavailable):
-            connect(replace(postgres.place, port=door.port)).run(one, patience=1)
-    finally:
-        door.close()
-
-
-def _certificate_of(name: str, folder: Path) -> tuple[Path, Path, Path]:
-    """A certificate of that name, which is its own authority."""
-    _, pattern, key_file = ensure_certificates(folder / "pattern")
-    key: Any = serialization.load_pem_private_key(key_file.read_bytes(), None)
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pattern.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return pattern, pattern, key_file
 
 
 def test_tables_that_are_missing_are_said(connect: NewDatabase, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from shop.adapters import keys
@@ -31,7 +30,7 @@ from shop.domain.orders import Choice, Order, Status
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
-from tests.unit.shop.conftest import CROISSANT, PASSWORD, say, stored, until
+from tests.unit.shop.conftest import CROISSANT, PASSWORD, forget, say, stored, until
 from tests.unit.shop.engines import Postgres
 
 STOREFRONT = Path(__file__).resolve().parents[3] / "storefront"
@@ -43,18 +42,10 @@ NewTask = Callable[[], Services]
 
 
 @pytest.fixture
-def here(settings: Settings, logins: None, postgres: Postgres) -> Iterator[Settings]:
+def here(settings: Settings, path: str, logins: None, postgres: Postgres) -> Settings:
     """Settings with a parameter of their own, and an empty PostgreSQL."""
     postgres.empty({})
-    path = f"/shop/{uuid.uuid4()}"
-    yield replace(settings, config_parameter=path)
-    forget(path)
-
-
-def forget(path: str | None) -> None:
-    ssm = boto3.client("ssm")
-    with contextlib.suppress(ssm.exceptions.ParameterNotFound):
-        ssm.delete_parameter(Name=str(path))
+    return replace(settings, config_parameter=path)
 
 
 @pytest.fixture

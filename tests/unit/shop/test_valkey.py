@@ -3,23 +3,18 @@
 import contextlib
 import json
 import logging
-import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from brewhaven.local.tls import ensure_certificates
 from shop.adapters import keys, valkey_sessions
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.secret import Login
-from shop.adapters.switches import ValkeyPlace
 from shop.adapters.valkey_client import ValkeyClient
 from shop.adapters.valkey_store import Away, ValkeyStore
 from shop.domain import ids
@@ -32,20 +27,10 @@ from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
 from tests.unit.shop.conftest import say, settle
-from tests.unit.shop.engines import Door, Valkey
+from tests.unit.shop.engines import Valkey
 
 LATTE = Choice("latte", "large", ("oat-milk",), 2, "hot")
 NewTask = Callable[[], Services]
-
-
-@pytest.fixture
-def path() -> Iterator[str]:
-    """Of a parameter of this test's own."""
-    name = f"/shop/{uuid.uuid4()}"
-    yield name
-    ssm = boto3.client("ssm")
-    with contextlib.suppress(ssm.exceptions.ParameterNotFound):
-        ssm.delete_parameter(Name=name)
 
 
 @pytest.fixture
@@ -359,37 +344,6 @@ def test_a_password_that_was_rotated_is_read_again(
         client.client.ping()
     client.failed(refused.value)
     assert client.client.ping()
-
-
-def refuses(place: ValkeyPlace) -> str:
-    """Why the shop does not talk to this server."""
-    login: Any = lambda: ("shop", "any")  # noqa: E731
-    client = ValkeyClient(place, login, connections=2)
-    with pytest.raises(client.failures) as refused:
-        client.client.ping()
-    return str(refused.value)
-
-
-def test_a_server_of_another_authority_is_refused(valkey: Valkey, tmp_path: Path) -> None:
-    _, certificate, key = ensure_certificates(tmp_path)
-    door = Door(valkey.inner_port, certificate, key, postgres=False)
-    try:
-        assert "certificate verify failed" in refuses(replace(valkey.place, port=door.port))
-    finally:
-        door.close()
-
-
-def test_a_server_of_another_name_is_refused(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.getaddrinfo", _everything_is_here)
-    assert "Hostname mismatch" in refuses(replace(valkey.place, host="cache.example.org"))
-
-
-def _everything_is_here(host: str, port: int, *_: object, **__: object) -> list[Any]:
-    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
-
-def test_a_server_without_tls_is_refused(valkey: Valkey) -> None:
-    assert refuses(replace(valkey.place, port=valkey.inner_port))
 
 
 def test_who_is_not_to_be_asked_is_away() -> None:
