@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from shop import contract
+from shop.domain.errors import Unavailable
 from shop.routes import board, cart, manager, menu, orders, problems, session, site
 from shop.services import Services
 from shop.web import Pages, Surroundings
@@ -53,21 +54,30 @@ def create_app(services: Services | None, *, pages: Path = PAGES) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    await _do(services.seam.refresh)  # before the first request: what it writes has to go where the others write
     chores = [
-        asyncio.create_task(_every(30, services.switches.refresh)),
+        asyncio.create_task(_every(10, services.seam.refresh)),
         asyncio.create_task(_every(60, services.cancel_lapsed)),
     ]
     yield
     for chore in chores:
         chore.cancel()
     await asyncio.gather(*chores, return_exceptions=True)
+    await run_in_threadpool(services.seam.close)
 
 
 async def _every(seconds: float, chore: Callable[[], object]) -> None:
-    """Do a chore again and again; a failure is logged and the next turn tries anew."""
+    """Do a chore again and again."""
     while True:
-        try:
-            await run_in_threadpool(chore)
-        except Exception:
-            logger.warning("a chore failed; it is tried again in %s s", seconds, exc_info=True)
         await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311  (so that tasks do not all ask at once)
+        await _do(chore)
+
+
+async def _do(chore: Callable[[], object]) -> None:
+    """Do a chore; a failure is logged and the next turn tries anew."""
+    try:
+        await run_in_threadpool(chore)
+    except Unavailable as error:
+        logger.warning("a chore has to wait: %s", error)
+    except Exception:
+        logger.warning("a chore failed; it is tried again", exc_info=True)

@@ -26,36 +26,42 @@ class Signer(Protocol):
         ...
 
 
-class Switches(Protocol):
-    """Which way orders and sessions go; see `shop.adapters.switches`."""
+class Seam(Protocol):
+    """Where a later phase takes over what phase 1 did in the table; see `shop.adapters.seam`."""
 
-    @property
-    def orders(self) -> str: ...
-    @property
-    def sessions(self) -> str: ...
-    def refresh(self) -> None: ...
+    def refresh(self) -> None:
+        """Look whether something has been switched, and follow."""
+        ...
+
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """What the shop needs besides `Services.checks`, as it is switched now."""
+        ...
+
+    def close(self) -> None:
+        """Finish what runs beside the requests, and hang up."""
+        ...
 
 
 @dataclass(frozen=True)
 class Services:
-    """The shop.  `order_books` and `session_stores` hold every way there is, by the name that the switches use."""
+    """The shop.
+
+    `checks` are for `/ready`: each raises when what it asks does not answer.  One that answers a sentence has a remark
+    to make, and the shop goes on without.
+    """
 
     zone: ZoneInfo
     catalog: Catalog
-    order_books: Mapping[str, OrderBook]
-    session_stores: Mapping[str, Sessions]
+    orders: OrderBook
+    sessions: Sessions
     people: People
     limiter: Limiter
     hasher: Hasher
     pictures: Pictures
     signer: Signer
-    switches: Switches
+    seam: Seam
     checks: Mapping[str, Callable[[], object]]
     live: LiveReads = field(default_factory=LiveReads)
-
-    @property
-    def orders(self) -> OrderBook:
-        return self.order_books[self.switches.orders]
 
     @property
     def ordering(self) -> Ordering:
@@ -63,7 +69,7 @@ class Services:
 
     @property
     def accounts(self) -> Accounts:
-        return Accounts(self.people, self.session_stores[self.switches.sessions], self.limiter, self.hasher)
+        return Accounts(self.people, self.sessions, self.limiter, self.hasher)
 
     def cancel_lapsed(self) -> None:
         """Give back what unpaid orders hold for too long; every task of the shop may do it, each order goes once."""
@@ -75,17 +81,17 @@ class Services:
         """Tell everybody who watches this order, or the board."""
         self.live.poke((f"order {order.id}",), ("board",))
 
-    def readiness(self) -> dict[str, str]:
-        """`ok`, or what is wrong, for each thing the shop needs."""
+    def readiness(self) -> tuple[bool, dict[str, str]]:
+        """Whether the shop is ready; and `ok`, what is wrong, or a remark, for each thing it uses."""
+        ready = True
         results = {}
-        for name, check in self.checks.items():
+        for name, check in {**self.checks, **self.seam.checks()}.items():
             try:
-                check()
-                results[name] = "ok"
-            except Unavailable as error:
-                # Expected, and the adapter has noted it in one line.
-                results[name] = f"does not answer ({type(error).__name__})"
+                answer = check()
+                results[name] = answer if isinstance(answer, str) else "ok"
             except Exception as error:
-                logger.warning("%s is not ready", name, exc_info=True)
+                if not isinstance(error, Unavailable):  # which is expected, and the adapter has noted it in one line
+                    logger.warning("%s is not ready", name, exc_info=True)
                 results[name] = f"does not answer ({type(error).__name__})"
-        return results
+                ready = False
+        return ready, results

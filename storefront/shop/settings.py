@@ -5,12 +5,15 @@
 | `CATALOG_TABLE` | name of the one table | the shop does not start |
 | `ASSET_BUCKET` | name of the bucket with the pictures | the shop does not start |
 | `SESSION_SECRET_ARN` | the secret that holds the key for signed cookies | the shop does not start |
-| `SHOP_CONFIG_PARAMETER` | path of the JSON parameter by which later phases move orders | phase 1's way |
+| `SHOP_CONFIG_PARAMETER` | path of the JSON parameter by which later phases move orders and more | phase 1's way |
 | `SHOP_TIME_ZONE` | in which times are shown and a day of sales begins | `Europe/Vienna` |
 | `SHOP_HOST` | the address it listens on; `127.0.0.1` to try it on a desk | `0.0.0.0`, every one of its container |
 | `AWS_REGION` | the region; boto3 itself reads only `AWS_DEFAULT_REGION`, Fargate sets both | the SDK's own way |
+| `PGSSLROOTCERT` | the authorities that sign PostgreSQL's certificate, a file for libpq | no orders in PostgreSQL |
+| `SSL_CERT_FILE` | the authorities that sign Valkey's certificate, a file for OpenSSL | the system's |
 
-Credentials and endpoints are the AWS SDK's own business.
+Credentials and endpoints are the AWS SDK's own business.  What a later phase has built (PostgreSQL, Valkey, a queue) is
+said by the parameter, see `shop.adapters.switches`.
 """
 
 from collections.abc import Mapping

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from shop.adapters import keys
 from shop.adapters.idempotency import Records
-from shop.adapters.table import ConditionFailed, Item, Table, put
+from shop.adapters.order_gate import Closed, OrderGate
+from shop.adapters.table import ConditionFailed, Item, Table, change, put
 from shop.domain.catalog import MENU_PICTURES, Allergen, Board, Category, Extra, Product, Size
 from shop.domain.errors import Conflict, KeyReused, NotFound
 from shop.domain.ids import now, to_text
@@ -19,11 +21,14 @@ _ADD_REMEMBERED = timedelta(days=1)
 class DynamoCatalog:
     """Implements `shop.domain.ports.Catalog`.
 
-    The categories change perhaps twice a year, so they are kept for a minute; products are read every time.
+    The categories change perhaps twice a year, so they are kept for a minute; products are read every time.  Their
+    stock belongs to the orders that live on it: when the gate has closed behind the orders, `add` and `set_stock`
+    raise `Closed`.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, gate: OrderGate) -> None:
         self._table = table
+        self._gate = gate
         self._records = Records(table, "product")
         self._board: tuple[float, Board] = (0.0, Board())
 
@@ -59,13 +64,19 @@ class DynamoCatalog:
         items = self._table.get_many([keys.product(id_) for id_ in sorted(product_ids)])
         return {product.id: product for product in map(to_product, items)}
 
-    def add(self, product: Product, key: str, fingerprint: str) -> Product:
+    def add(self, product: Product, key: str, fingerprint: str, *, counted_here: bool = True) -> Product:
+        """As the port says; `counted_here` False when its stock is kept elsewhere and the gate does not matter."""
         owner, _, word = key.partition("#")
         record = self._records.new(owner, word, fingerprint, product.id, _ADD_REMEMBERED)
         item = {**to_item(product), "stock": product.stock, "created_at": to_text(now())}
+        writes = [record, put(self._table.name, item, "attribute_not_exists(pk)")]
+        if counted_here:
+            writes.append(self._gate.check(product.id))
         try:
-            self._table.transact([record, put(self._table.name, item, "attribute_not_exists(pk)")])
+            self._table.transact(writes)
         except ConditionFailed as failed:
+            if 2 in failed.places:
+                raise Closed from None
             earlier = self._records.find(owner, word)
             if earlier and earlier.fingerprint != fingerprint:
                 raise KeyReused("This idempotency key was used for another product. Use a new key.") from None
@@ -94,23 +105,38 @@ class DynamoCatalog:
             raise Conflict(f"Somebody else changed {product.name} meanwhile. Please look at it again.") from None
         return to_product(item)
 
-    def set_stock(self, product_id: str, stock: int | None, *, expected: int | None) -> Product:
+    def set_stock(
+        self, product_id: str, stock: int | None, *, expected: int | None, counted_here: bool = True
+    ) -> Product:
+        """As the port says; `counted_here` as in `add`."""
         values: dict[str, Any] = {} if stock is None else {":stock": stock}
         condition = "attribute_exists(pk)"
         if expected is not None:
             values[":expected"] = expected
             condition += " AND #stock = :expected"
         update = "REMOVE #stock" if stock is None else "SET #stock = :stock"
+        product = change(self._table.name, keys.product(product_id), update, values, condition=condition)
         try:
-            return to_product(self._table.update(keys.product(product_id), update, values, condition=condition))
-        except ConditionFailed:
+            self._table.transact([product, self._gate.check(product_id)] if counted_here else [product])
+        except ConditionFailed as failed:
+            if 1 in failed.places:
+                raise Closed from None
             there = self.get(product_id)
             if there is None:
                 raise NotFound("There is no such product.") from None
-            raise Conflict(
-                f"Meanwhile there are {there.stock} of {there.name}, not {expected}. Please look again.",
-                facts={"stock": there.stock},
-            ) from None
+            raise stock_differs(there, expected) from None
+        there = self.get(product_id)
+        if there is None:
+            raise NotFound("There is no such product.")
+        return replace(there, stock=stock)
+
+
+def stock_differs(there: Product, expected: int | None) -> Conflict:
+    """The error for a manager who saw another number."""
+    return Conflict(
+        f"Meanwhile there are {there.stock} of {there.name}, not {expected}. Please look again.",
+        facts={"stock": there.stock},
+    )
 
 
 def to_item(product: Product) -> Item:

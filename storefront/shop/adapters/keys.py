@@ -15,6 +15,7 @@
 | attempts | `RATE#<what>#<hash of who>` | `<start of the window>` | | |
 | sale | `SALES#<day>` | `<paid at>#<order>` | | |
 | collected order | `COLLECTED#<day>` | `<collected at>#<order>` | | |
+| whether orders are taken here | `ORDERBOOK` | `STATE#<00 to 15>` | | |
 
 | question | answered by |
 |---|---|
@@ -30,7 +31,8 @@
 
 The menu is one partition of the index because it is small (tens of products, some 30 kB) and read as a whole: one
 request instead of one for each category.  A partition serves 3,000 read units a second, some hundreds of menus; a shop
-that outgrows that puts a cache in front (phase 2), it does not need more partitions.  No question needs a Scan.
+that outgrows that puts a cache in front (phase 2), it does not need more partitions.  No question needs a Scan; only
+moving the orders to PostgreSQL does, once (`shop.adapters.carry_over`).
 """
 
 from hashlib import sha256
@@ -46,6 +48,8 @@ STAFF = "STAFF"
 BOARD: Key = (MENU, "CATEGORIES")
 ORDER_PREFIX = "ORDER#"
 SESSION_PREFIX = "SESSION#"
+ORDER_KEYS = "IDEMPOTENCY#order#"
+ORDER_BOOK_SHARDS = 16
 
 
 def product(product_id: str) -> Key:
@@ -92,3 +96,8 @@ def sale(day: str, paid: str, order_id: str) -> Key:
 
 def collected(day: str, at: str, order_id: str) -> Key:
     return f"COLLECTED#{day}", f"{at}#{order_id}"
+
+
+def order_book(shard: int) -> Key:
+    """One of the items that say whether orders are taken in this table, see `shop.adapters.order_gate`."""
+    return "ORDERBOOK", f"STATE#{shard:02}"

@@ -15,7 +15,7 @@ class DynamoLimiter:
         self._table = table
 
     def count(self, what: str, who: str, *, limit: int, window: timedelta) -> None:
-        start, ends = _window(window)
+        start, ends = window_of(window)
         item = self._table.update(
             keys.rate(what, who, to_text(start)),
             "ADD #attempts :one SET #expires_at = :ends, #window_seconds = :window, #type = :type",
@@ -26,17 +26,21 @@ class DynamoLimiter:
                 ":type": "attempts",
             },
         )
-        if item["attempts"] > limit:
-            seconds = max(1, int((ends - now()).total_seconds()))
-            raise TooMany(
-                f"Too many attempts. Please wait {-(-seconds // 60)} minutes and try again.", retry_after=seconds
-            )
+        expect_few(item["attempts"], limit, ends)
 
     def forget(self, what: str, who: str, *, window: timedelta) -> None:
-        self._table.delete(keys.rate(what, who, to_text(_window(window)[0])))
+        self._table.delete(keys.rate(what, who, to_text(window_of(window)[0])))
 
 
-def _window(length: timedelta) -> tuple[datetime, datetime]:
+def expect_few(attempts: int, limit: int, ends: datetime) -> None:
+    """Raises `TooMany` until the window ends when there are more attempts than the limit."""
+    if attempts > limit:
+        seconds = max(1, int((ends - now()).total_seconds()))
+        raise TooMany(f"Too many attempts. Please wait {-(-seconds // 60)} minutes and try again.", retry_after=seconds)
+
+
+def window_of(length: timedelta) -> tuple[datetime, datetime]:
+    """Begin and end of the window of this length that the present moment falls into."""
     seconds = int(length.total_seconds())
     start = datetime.fromtimestamp(int(now().timestamp()) // seconds * seconds, UTC)
     return start, start + length

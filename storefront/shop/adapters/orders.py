@@ -1,7 +1,8 @@
 """The orders in the one table.
 
 Placing an order is one transaction of four kinds of items: the idempotency record, the order, the pointer by which its
-owner finds it, and the stock of what is counted.  Either all of it happens or nothing.
+owner finds it, and the stock of what is counted.  Either all of it happens or nothing.  A fifth is only looked at: the
+gate that closes when the orders move elsewhere (`shop.adapters.order_gate`).
 """
 
 from datetime import timedelta
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from shop.adapters import keys
 from shop.adapters.idempotency import Records
+from shop.adapters.order_gate import Closed, OrderGate
 from shop.adapters.table import ConditionFailed, Item, Key, Table, change, delete, put
 from shop.domain.errors import Conflict
 from shop.domain.hours import day_of
@@ -18,34 +20,47 @@ from shop.domain.orders import ChosenExtra, Line, Order, Payment, Status, Step
 from shop.domain.ports import Placed
 from shop.domain.sales import Sale
 
-_KEY_REMEMBERED = timedelta(days=1)
+KEY_REMEMBERED = timedelta(days=1)
 _COLLECTED_KEPT = timedelta(days=3)
 
 
 class DynamoOrders:
-    """Implements `shop.domain.ports.OrderBook`.  `zone` decides on which day a sale falls."""
+    """Implements `shop.domain.ports.OrderBook`.  `zone` decides on which day a sale falls.
 
-    def __init__(self, table: Table, zone: ZoneInfo) -> None:
+    Every method raises `Closed` when the gate is closed, reading ones too: what stands here may have changed elsewhere.
+    """
+
+    def __init__(self, table: Table, zone: ZoneInfo, gate: OrderGate) -> None:
         self._table = table
         self._zone = zone
+        self._gate = gate
         self._records = Records(table, "order")
 
     def find(self, order_id: str) -> Order | None:
+        found = self._gate.pass_through(self._table.get_many([keys.order(order_id), self._gate.key(order_id)]))
+        return to_order(found[0]) if found else None
+
+    def find_left_behind(self, order_id: str) -> Order | None:
+        """The order as it was when the gate closed."""
         item = self._table.get(keys.order(order_id))
         return to_order(item) if item else None
 
     def of_owner(self, owner: str, limit: int) -> list[Order]:
         pointers = self._table.query(keys.customer(owner)[0], begins=keys.ORDER_PREFIX, newest_first=True, limit=limit)
-        return self._fetch(pointers)
+        return self._fetch(pointers, owner)
 
     def open_orders(self) -> list[Order]:
-        return [to_order(item) for item in self._table.query(keys.OPEN, index=keys.OPEN_ORDERS)]
+        items = self._table.query(keys.OPEN, index=keys.OPEN_ORDERS)
+        self._gate.expect_open(keys.OPEN)
+        return [to_order(item) for item in items]
 
     def collected_on(self, day: str, limit: int) -> list[Order]:
-        return self._fetch(self._table.query(keys.collected(day, "", "")[0], newest_first=True, limit=limit))
+        pointers = self._table.query(keys.collected(day, "", "")[0], newest_first=True, limit=limit)
+        return self._fetch(pointers, day)
 
     def sales_on(self, day: str) -> list[Sale]:
         items = self._table.query(keys.sale(day, "", "")[0])
+        self._gate.expect_open(day)
         return [
             Sale(
                 item["order_id"],
@@ -64,7 +79,7 @@ class DynamoOrders:
     def place(self, order: Order, key: str, fingerprint: str) -> Placed:
         reserved = order.reserved()
         writes = [
-            self._records.new(order.owner, key, fingerprint, order.id, _KEY_REMEMBERED),
+            self._records.new(order.owner, key, fingerprint, order.id, KEY_REMEMBERED),
             put(self._table.name, to_item(order), "attribute_not_exists(pk)"),
             put(self._table.name, _pointer(order)),
             *(
@@ -77,10 +92,13 @@ class DynamoOrders:
                 )
                 for product_id, pieces in reserved.items()
             ),
+            self._gate.check(order.id),
         ]
         try:
             self._table.transact(writes)
         except ConditionFailed as failed:
+            if len(writes) - 1 in failed.places:
+                raise Closed from None
             earlier = self.placed_with(order.owner, key)
             if earlier:
                 return earlier
@@ -102,12 +120,14 @@ class DynamoOrders:
             )
             for product_id, pieces in (before.gives_back() if after.status is Status.CANCELLED else {}).items()
         ]
-        self._save(after, [order, *self._books(before, after)], shelf)
+        self._save(after, [order, *self._books(before, after), self._gate.check(after.id)], shelf)
 
     def _save(self, after: Order, writes: list[Item], shelf: list[Item]) -> None:
         try:
             self._table.transact([*writes, *shelf])
         except ConditionFailed as failed:
+            if len(writes) - 1 in failed.places:
+                raise Closed from None
             if 0 in failed.places:
                 raise Conflict(f"Order {after.number} was changed by somebody else meanwhile.") from None
             still_counted = [write for at, write in enumerate(shelf, len(writes)) if at not in failed.places]
@@ -155,8 +175,9 @@ class DynamoOrders:
         expires = int((at + _COLLECTED_KEPT).timestamp())
         return {"pk": pk, "sk": sk, "type": "collected-order", "order_id": order.id, "expires_at": expires}
 
-    def _fetch(self, pointers: list[Item]) -> list[Order]:
-        return [to_order(i) for i in self._table.get_many([keys.order(p["order_id"]) for p in pointers])]
+    def _fetch(self, pointers: list[Item], about: str) -> list[Order]:
+        items = self._table.get_many([self._gate.key(about), *(keys.order(p["order_id"]) for p in pointers)])
+        return [to_order(item) for item in self._gate.pass_through(items)]
 
     def _products(self, product_ids: list[str]) -> list[Item]:
         return self._table.get_many([keys.product(product_id) for product_id in product_ids])

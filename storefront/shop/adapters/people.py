@@ -37,6 +37,10 @@ class DynamoPeople:
         item = self._table.get(keys.customer(name["customer_id"])) if name else None
         return _to_customer(item) if item else None
 
+    def by_id(self, customer_id: str) -> Customer | None:
+        item = self._table.get(keys.customer(customer_id))
+        return _to_customer(item) if item else None
+
     def staff(self) -> list[Customer]:
         members = self._table.query(keys.STAFF)
         items = self._table.get_many([keys.customer(member["customer_id"]) for member in members])

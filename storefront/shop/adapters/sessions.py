@@ -24,47 +24,58 @@ class DynamoSessions:
 
     def load(self, session_id: str) -> Session | None:
         item = self._table.get(keys.session(session_id))
-        return _to_session(session_id, item) if item else None
+        return to_session(session_id, item) if item else None
 
     def save(self, session: Session) -> None:
-        pk, sk = keys.session(session.id)
-        expires_at = int(session.expires_at.timestamp())
-        caller = session.caller
-        item: Item = {
-            "pk": pk,
-            "sk": sk,
-            "type": "session",
-            "guest_id": caller.guest_id,
-            "customer_id": caller.customer_id,
-            "name": caller.name,
-            "email": caller.email,
-            "role": caller.role.value if caller.role else None,
-            "cart": [_choice_to_item(choice) for choice in session.cart],
-            "expires_at": expires_at,
-        }
+        item = to_item(session)
         try:
             self._table.put(item, condition="attribute_not_exists(#revoked)")
         except ConditionFailed:
             raise SignInNeeded("This session has ended. Please reload the page.") from None
-        if caller.customer_id:
-            mine = keys.customer(caller.customer_id)[0]
-            self._table.put({"pk": mine, "sk": pk, "type": "session-of-customer", "expires_at": expires_at})
+        if session.caller.customer_id:
+            mine = keys.customer(session.caller.customer_id)[0]
+            pointer = {"pk": mine, "sk": item["pk"], "type": "session-of-customer", "expires_at": item["expires_at"]}
+            self._table.put(pointer)
 
     def revoke(self, session_id: str) -> None:
         self._revoke(keys.session(session_id)[0])
 
     def revoke_all(self, customer_id: str) -> None:
         mine = keys.customer(customer_id)[0]
-        for pointer in self._table.query(mine, begins=keys.SESSION_PREFIX):
-            self._revoke(pointer["sk"])
-            self._table.delete((mine, pointer["sk"]))
+        for pk in self.of_customer(customer_id):
+            self._revoke(pk)
+            self._table.delete((mine, pk))
+
+    def of_customer(self, customer_id: str) -> list[str]:
+        """This person's sessions, by their partition keys: the table does not know the ids."""
+        pointers = self._table.query(keys.customer(customer_id)[0], begins=keys.SESSION_PREFIX)
+        return [pointer["sk"] for pointer in pointers]
 
     def _revoke(self, pk: str) -> None:
         expires_at = int((now() + LIFETIME).timestamp())
         self._table.put({"pk": pk, "sk": "SESSION", "type": "session", "revoked": True, "expires_at": expires_at})
 
 
-def _to_session(session_id: str, item: Item) -> Session:
+def to_item(session: Session) -> Item:
+    """A session as it is stored."""
+    pk, sk = keys.session(session.id)
+    caller = session.caller
+    return {
+        "pk": pk,
+        "sk": sk,
+        "type": "session",
+        "guest_id": caller.guest_id,
+        "customer_id": caller.customer_id,
+        "name": caller.name,
+        "email": caller.email,
+        "role": caller.role.value if caller.role else None,
+        "cart": [_choice_to_item(choice) for choice in session.cart],
+        "expires_at": int(session.expires_at.timestamp()),
+    }
+
+
+def to_session(session_id: str, item: Item) -> Session:
+    """A session as it was stored; of a revoked one only that is left."""
     role = item.get("role")
     return Session(
         id=session_id,

@@ -95,8 +95,7 @@ async def get_health() -> schemas.Health:
     summary="Whether everything it needs answers",
 )
 def get_ready(shop: Shop, response: Response) -> schemas.Readiness:
-    checks = shop.readiness()
-    ready = all(result == "ok" for result in checks.values())
+    ready, checks = shop.readiness()
     response.status_code = 200 if ready else 503
     return schemas.Readiness(status="ready" if ready else "not ready", checks=checks)
 

@@ -3,16 +3,20 @@
 The whole shop on the real local cloud (TLS, IAM, load balancer) is the business of `tests/local`.
 """
 
+import contextlib
+import functools
+import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 
@@ -21,15 +25,20 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from shop.adapters import keys
+from brewhaven.local.tls import ensure_certificates
+from shop.adapters import keys, quick_parser
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table, to_wire
+from shop.adapters.valkey_store import SETTLED
 from shop.app import create_app
 from shop.domain.customers import Role
+from shop.domain.ids import now
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
+from tests.unit.shop import engines
 from tests.unit.shop.browser import Browser
+from tests.unit.shop.engines import free_port
 
 PASSWORD = "a long enough password"
 COFFEE = {
@@ -86,13 +95,6 @@ BOARD = {
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The emulator's address; the SDK's environment points at it for the session."""
@@ -109,7 +111,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",  # or it opens port 8883 to everybody
         "S3_DATA_DIR": str(home / "s3"),
-        "SERVICES": "dynamodb,s3,ssm,secretsmanager,sts",
+        "SERVICES": "dynamodb,s3,ssm,secretsmanager,sqs,sts",
     }
     with (home / "cloud.log").open("w") as log:
         process = subprocess.Popen(
@@ -134,7 +136,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(cloud: str) -> Settings:
+def _sessions() -> Iterator[None]:
+    """All shops here share the SDK's sessions: reading what AWS offers takes a third of a second each time."""
+    remembered = SimpleNamespace(Session=functools.cache(boto3.Session))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shop.wiring.boto3", remembered)
+        patch.setattr("shop.wiring.quick_parser", SimpleNamespace(session=functools.cache(quick_parser.session)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def settings(cloud: str, _sessions: None) -> Settings:
     """A table, a bucket and a secret as the stack makes them."""
     dynamodb = boto3.client("dynamodb")
     names = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"]
@@ -166,9 +178,97 @@ def settings(cloud: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def services(settings: Settings) -> Services:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Path]]:
+    """An authority that the shop trusts, and a certificate of `localhost` by it."""
+    authority, certificate, key = ensure_certificates(tmp_path_factory.mktemp("certificates"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGSSLROOTCERT", str(authority))
+        patch.setenv("SSL_CERT_FILE", str(authority))
+        yield authority, certificate, key
+
+
+@pytest.fixture(scope="session")
+def postgres(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Postgres]:
+    """PostgreSQL with empty tables of orders."""
+    engine = engines.Postgres(*certificates[1:])
+    try:
+        engine.start()
+        engine.create()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture(scope="session")
+def valkey(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Valkey]:
+    engine = engines.Valkey(*certificates[1:])
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture(scope="session")
+def way(request: pytest.FixtureRequest) -> str:
+    """Where the shop's orders live, or its sessions; a test that holds for several has one of the marks below."""
+    return getattr(request, "param", "dynamodb")
+
+
+EVERY_WAY = pytest.mark.parametrize("way", ["dynamodb", "postgresql", "valkey"], indirect=True, scope="session")
+IN_VALKEY_TOO = pytest.mark.parametrize("way", ["dynamodb", "valkey"], indirect=True, scope="session")
+BOTH_WAYS = pytest.mark.parametrize("way", ["dynamodb", "postgresql"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def logins(settings: Settings) -> None:
+    """The secrets of PostgreSQL and Valkey, under the names in the places of `engines`."""
+    vault = boto3.client("secretsmanager")
+    for name, user in (("postgresql", engines.USER), ("valkey", "shop")):
+        secret = {"username": user, "password": engines.PASSWORD}
+        vault.create_secret(Name=name, SecretString=json.dumps(secret))
+
+
+@pytest.fixture
+def path(settings: Settings) -> Iterator[str]:
+    """Of a parameter of this test's own."""
+    name = f"/shop/{uuid.uuid4()}"
+    yield name
+    forget(name)
+
+
+def forget(path: str | None) -> None:
+    """Delete the parameter, if it is there."""
+    ssm = boto3.client("ssm")
+    with contextlib.suppress(ssm.exceptions.ParameterNotFound):
+        ssm.delete_parameter(Name=str(path))
+
+
+def say(path: str | None, **switches: Any) -> None:
+    """Write the parameter of the seam; places are those of `engines`."""
+    places = {name: asdict(value) if hasattr(value, "host") else value for name, value in switches.items()}
+    boto3.client("ssm").put_parameter(Name=str(path), Value=json.dumps(places), Type="String", Overwrite=True)
+
+
+def settle(services: Services) -> None:
+    """Let Valkey answer at once, as if the parameter was not written just now."""
+    services.sessions._store._clock = lambda: now() + SETTLED  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def services(settings: Settings, way: str, request: pytest.FixtureRequest) -> Iterator[Services]:
     """The shop as it is built everywhere, but for passwords that cost less to hash: many tests sign somebody up."""
-    return replace(build(settings), hasher=Argon2Hasher(memory_kib=64))
+    here = replace(settings, config_parameter=f"/shop/{way}")
+    if way != "dynamodb":
+        request.getfixturevalue("logins")
+        place = request.getfixturevalue("postgres" if way == "postgresql" else way).place
+        what = {"orders": way} if way == "postgresql" else {"sessions": way, "menu_cache": way}
+        say(here.config_parameter, **what, **{way: place})
+    built = replace(build(here), hasher=Argon2Hasher(memory_kib=64))
+    built.seam.refresh()
+    settle(built)
+    yield built
+    built.seam.close()
 
 
 @pytest.fixture(scope="session")
@@ -203,6 +303,10 @@ def _menu(request: pytest.FixtureRequest) -> None:
     """Every test that uses the cloud begins with the same menu and nothing else."""
     if "settings" not in request.fixturenames:
         return
+    if request.getfixturevalue("way") == "postgresql":
+        request.getfixturevalue("postgres").empty({"croissant": CROISSANT["stock"]})
+    if "valkey" in (*request.fixturenames, request.getfixturevalue("way")):
+        request.getfixturevalue("valkey").empty()
     client = request.getfixturevalue("dynamodb")
     menu = {(item["pk"], item["sk"]) for item in MENU_ITEMS}
     keys_there = client.scan(TableName="catalog", ProjectionExpression="pk, sk")["Items"]
@@ -214,7 +318,7 @@ def _menu(request: pytest.FixtureRequest) -> None:
         client.batch_write_item(RequestItems={"catalog": writes[start : start + 25]})
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve the app on a free port: real HTTP, real threads."""
     port = free_port()

@@ -9,12 +9,13 @@ import pytest
 import requests
 
 from shop.adapters import keys
-from shop.adapters.table import Table
 from shop.domain import accounts
 from shop.domain.ids import now
 from shop.services import Services
 from tests.unit.shop.browser import Browser
-from tests.unit.shop.conftest import PASSWORD
+from tests.unit.shop.conftest import IN_VALKEY_TOO, PASSWORD
+
+pytestmark = IN_VALKEY_TOO
 
 ADA = {"name": "Ada", "email": "Ada@Example.org", "password": PASSWORD}
 NewBrowser = Callable[[], Browser]
@@ -130,14 +131,15 @@ def test_a_session_signed_with_another_key_is_nobody(customer: Browser, shop: st
     assert requests.get(f"{shop}/api/session", cookies={"session": forged}, timeout=10).json()["customer"] is None
 
 
-def test_an_expired_session_is_a_guest_even_before_ttl_deletes_it(customer: Browser, table: Table) -> None:
-    session_id = customer.session_id
-    table.update(keys.session(session_id), "SET #expires_at = :past", {":past": int(now().timestamp()) - 1})
+def test_an_expired_session_is_a_guest_even_before_ttl_deletes_it(customer: Browser, services: Services) -> None:
+    session = services.sessions.load(customer.session_id)
+    assert session
+    services.sessions.save(replace(session, expires_at=now() - timedelta(seconds=1)))
     assert customer.get("/api/session")["customer"] is None
 
 
 def test_a_long_visit_is_prolonged(customer: Browser, services: Services) -> None:
-    sessions = services.session_stores["dynamodb"]
+    sessions = services.sessions
     session_id = customer.session_id
     session = sessions.load(session_id)
     assert session

@@ -1,9 +1,6 @@
-"""The adapters' own promises: bounded retries, errors in words, switches that never move by mistake."""
+"""The adapters' own promises: bounded retries, errors in words, secrets that may change."""
 
-import contextlib
-import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -16,13 +13,10 @@ from shop.adapters import quick_parser
 from shop.adapters import table as tables
 from shop.adapters.secret import SecretKeys
 from shop.adapters.sessions import CookieSigner
-from shop.adapters.switches import ParameterSwitches
 from shop.adapters.table import ConditionFailed, Table, again, from_wire, to_wire
 from shop.domain.errors import Unavailable
 from shop.services import Services
 from shop.settings import Settings
-
-KNOWN = {"orders": frozenset({"dynamodb", "rds"}), "sessions": frozenset({"dynamodb"})}
 
 
 def refusal(code: str, *reasons: str) -> ClientError:
@@ -146,74 +140,12 @@ def test_the_quick_parser_answers_the_same_and_much_quicker(settings: Settings, 
 
 def test_the_quick_parser_still_says_why_a_transaction_failed(table: Table, services: Services) -> None:
     table.put({"pk": "A", "sk": "A"})
-    quick = Table(services.catalog._table._client, table.name)  # type: ignore[attr-defined]
+    quick = Table(services.people._table._client, table.name)  # type: ignore[attr-defined]
     taken = {"pk": "A", "sk": "A"}
     free = {"pk": "B", "sk": "B"}
     with pytest.raises(ConditionFailed) as failed:
         quick.transact([tables.put(table.name, item, "attribute_not_exists(pk)") for item in (free, taken)])
     assert failed.value.places == (1,)
-
-
-@pytest.fixture
-def switches(settings: Settings) -> Iterator[ParameterSwitches]:
-    ssm = boto3.client("ssm")
-    yield ParameterSwitches(ssm, settings.config_parameter, KNOWN)
-    with contextlib.suppress(ssm.exceptions.ParameterNotFound):
-        ssm.delete_parameter(Name=str(settings.config_parameter))
-
-
-def say(text: str) -> None:
-    boto3.client("ssm").put_parameter(Name="/shop/config", Value=text, Type="String", Overwrite=True)
-
-
-def test_without_the_parameter_it_is_phase_ones_way(switches: ParameterSwitches) -> None:
-    switches.refresh()
-    assert (switches.orders, switches.sessions) == ("dynamodb", "dynamodb")
-
-
-def test_the_parameter_switches_and_its_removal_switches_back(switches: ParameterSwitches) -> None:
-    say('{"orders": "rds"}')
-    switches.refresh()
-    assert (switches.orders, switches.sessions) == ("rds", "dynamodb")
-    boto3.client("ssm").delete_parameter(Name="/shop/config")
-    switches.refresh()
-    assert switches.orders == "dynamodb"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "not json",
-        "[]",
-        '{"orders": "sqlite"}',
-        '{"orders": "dynamodb", "cakes": "s3"}',
-        '{"orders": null}',
-        '{"orders": []}',
-    ],
-)
-def test_a_mistake_in_the_parameter_changes_nothing_and_is_logged(
-    switches: ParameterSwitches, text: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    say('{"orders": "rds"}')
-    switches.refresh()
-    say(text)
-    with caplog.at_level(logging.ERROR):
-        switches.refresh()
-    assert switches.orders == "rds"
-    assert "nothing is switched" in caplog.text
-
-
-def test_a_parameter_that_cannot_be_read_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    class Denied:
-        exceptions = boto3.client("ssm", region_name="us-east-1").exceptions
-
-        def get_parameter(self, **_: object) -> None:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
-
-    switches = ParameterSwitches(Denied(), "/shop/config", KNOWN)  # type: ignore[arg-type]
-    switches.refresh()
-    assert switches.orders == "dynamodb"
-    assert "cannot be read" in caplog.text
 
 
 class Vault:

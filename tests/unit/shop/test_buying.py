@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Callable
 
 from tests.unit.shop.browser import Browser
+from tests.unit.shop.conftest import EVERY_WAY
 
+pytestmark = EVERY_WAY
 LATTE = {"product_id": "latte", "size": "large", "extras": ["oat-milk"], "quantity": 2}
 CROISSANT = {"product_id": "croissant", "size": "piece"}
 
 
-def test_the_menu_comes_from_the_table_in_its_order(guest: Browser) -> None:
+def test_the_menu_comes_in_its_order(guest: Browser) -> None:
     menu = guest.get("/api/menu")
     assert [category["id"] for category in menu["categories"]] == ["coffee", "bakery"]
     assert [product["id"] for product in menu["products"]] == ["espresso", "latte", "croissant"]

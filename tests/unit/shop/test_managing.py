@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tests.unit.shop.browser import Browser
+from tests.unit.shop.conftest import EVERY_WAY
 
+pytestmark = EVERY_WAY
 PRODUCT = {
     "category": "coffee",
     "name": "Café Brûlée & <b>Söhne</b>",

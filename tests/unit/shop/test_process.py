@@ -13,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 import requests
 
 from shop.admin import main
 from shop.settings import Settings, SettingsError
 from tests.unit.shop.browser import Browser
-from tests.unit.shop.conftest import PASSWORD, free_port, until
+from tests.unit.shop.conftest import PASSWORD, free_port, say, until
+from tests.unit.shop.engines import Postgres, Valkey
 
 STOREFRONT = Path(__file__).resolve().parents[3] / "storefront"
 
@@ -87,6 +89,62 @@ def test_it_serves_and_ends_at_once_when_told_even_while_somebody_waits(
     lines = [json.loads(line) for line in running.stdout.read().splitlines()]
     assert any(line["message"].startswith("POST /api/orders") for line in lines)
     assert len([line for line in lines if "GET /api/session" in line["message"]]) == 1
+
+
+def test_the_clients_of_later_phases_are_not_even_imported(environment: dict[str, str]) -> None:
+    program = (
+        "import sys, shop.wiring, shop.app; sys.exit(bool({'psycopg', 'psycopg_pool', 'valkey'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=STOREFRONT, env=environment, check=False).returncode == 0
+
+
+def test_the_image_has_the_certificates_that_functions_have() -> None:
+    copy = STOREFRONT / "certs" / "rds-global-bundle.pem"
+    assert copy.read_bytes() == (STOREFRONT.parent / "certs" / copy.name).read_bytes()
+    instructions = (STOREFRONT / "Dockerfile").read_text()
+    assert "COPY certs ./certs\n" in instructions
+    assert f"ENV PGSSLROOTCERT=/app/certs/{copy.name}\n" in instructions
+
+
+@pytest.fixture
+def later(environment: dict[str, str], logins: None, postgres: Postgres, valkey: Valkey) -> Iterator[str]:
+    """The environment of a task in phase 2; answers the URL of its queue."""
+    postgres.empty({"croissant": 5})
+    queue: str = boto3.client("sqs").create_queue(QueueName="orders-of-a-process")["QueueUrl"]
+    environment |= {name: os.environ[name] for name in ("PGSSLROOTCERT", "SSL_CERT_FILE")}
+    environment["SHOP_CONFIG_PARAMETER"] = "/shop/process"
+    places = {"postgresql": postgres.place, "valkey": valkey.place}
+    say("/shop/process", orders="postgresql", sessions="valkey", menu_cache="valkey", order_queue_url=queue, **places)
+    yield queue
+    boto3.client("ssm").delete_parameter(Name="/shop/process")
+    boto3.client("sqs").delete_queue(QueueUrl=queue)
+
+
+def test_in_phase_2_it_sends_what_is_left_and_ends(
+    later: str, process: tuple[subprocess.Popen[str], str], postgres: Postgres
+) -> None:
+    running, address = process
+    ready = requests.get(f"{address}/ready", timeout=10).json()
+    assert ready["checks"] == {"table": "ok", "session secret": "ok", "orders": "ok", "cache": "ok"}
+    order = Browser(address).paid_order()
+    assert postgres.sql("select id, status from orders") == [(order["id"], "new")]
+    begun = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(15) == -signal.SIGTERM or running.returncode == 0
+    assert time.monotonic() - begun < 8
+    assert postgres.sql("select type, sent_at is not null from outbox order by created_at") == [
+        ("order.placed", True),
+        ("order.paid", True),
+    ]
+    assert postgres.sql("select count(*) from pg_stat_activity where application_name = 'brew-haven-shop'") == [(0,)]
+    messages = boto3.client("sqs").receive_message(QueueUrl=later, MaxNumberOfMessages=10)["Messages"]
+    assert len(messages) == 2
+    assert running.stdout
+    lines = [json.loads(line) for line in running.stdout.read().splitlines()]
+    assert "orders now live in PostgreSQL at localhost" in [line["message"] for line in lines]
+    [carried] = [line for line in lines if line["message"] == "carried over to PostgreSQL"]
+    assert (carried["orders"], carried["stock"]) == (0, 1)
+    assert not [line for line in lines if line["level"] in {"warning", "error"}]
 
 
 def test_without_its_environment_it_says_what_is_missing(environment: dict[str, str]) -> None:
