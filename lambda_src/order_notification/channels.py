@@ -17,7 +17,7 @@ class Channel(Protocol):
 
 
 class NotTold(Exception):
-    """One or more channels failed. A later try serves all of them again, and those that worked may repeat themselves."""
+    """One or more channels failed; the others have told the customer."""
 
 
 def tell(notice: Notice, channels: Sequence[Channel]) -> dict[str, int]:
