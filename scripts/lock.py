@@ -2,8 +2,8 @@
 
 A lock holds every package of every platform with its hashes and no address: which index it comes from is the machine's
 business. There are three: requirements.lock for everything here, and storefront/requirements.txt and
-lambda_src/requirements.txt for what is deployed. These have the versions of the first, so that the shop and the functions
-run on what was tested.
+lambda_src/requirements.txt for what is deployed. These have the versions of the first, so that the shop and the
+functions run on what was tested.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def disagreements() -> list[str]:
     for whose, folder in DEPLOYED.items():
         deployed = pins(folder / "requirements.txt")
         found += _missing(chosen[whose], deployed, f"is pinned to {{wanted}}, the lock of the {whose} has {{found}}")
-        found += _missing(deployed, locked, f"is {{wanted}} in the lock of the {whose}, and {{found}} in requirements.lock")
+        found += _missing(
+            deployed, locked, f"is {{wanted}} in the lock of the {whose}, and {{found}} in requirements.lock"
+        )
     return found
 
 

@@ -13,7 +13,7 @@ from brew_constructs.private_functions import PrivateFunctions
 from brew_constructs.python_layer import PythonLayer
 from brew_constructs.shop_cache import ShopCache
 from brew_constructs.staff_alarms import StaffAlarms
-from brew_constructs.storefront_switch import StorefrontSwitch
+from brew_constructs.storefront_switch import Shop, StorefrontSwitch
 from stacks.lessons import lesson
 from stacks.phase1_foundation import Phase1Foundation
 from stacks.phase_stack import PhaseStack
@@ -31,7 +31,7 @@ class Phase2Orders(PhaseStack):
 
     def __init__(self, scope: Construct, *, settings: Settings, foundation: Phase1Foundation) -> None:
         self.foundation = foundation
-        self.shops = [foundation.instance, *([foundation.storefront] if settings.storefront == "both" else [])]
+        self.shops = _shops(foundation, settings)
         self.name = f"{settings.prefix}brew-haven-orders"
         self.metrics_namespace = f"{settings.prefix}BrewHaven"
         super().__init__(scope, settings=settings)
@@ -54,10 +54,12 @@ class Phase2Orders(PhaseStack):
             ),
         )
         self.private_functions = PrivateFunctions(
-            self, "PrivateFunctions", vpc=vpc, neighbours=[shop.security_group for shop in self.shops]
+            self,
+            "PrivateFunctions",
+            vpc=vpc,
+            database=self.database,
+            neighbours=[shop.security_group for shop in self.shops],
         )
-        self.private_functions.open_secrets_manager()
-        self.database.admit(self.private_functions.security_group, "Functions of this phase")
         self.libraries = PythonLayer(self, "PythonLayer")
         self.schema = OrderSchema(
             self, "OrderSchema", database=self.database, network=self.private_functions, libraries=self.libraries
@@ -74,10 +76,9 @@ class Phase2Orders(PhaseStack):
             self,
             "StorefrontSwitch",
             parameter_name=self.foundation.runtime.config_parameter_name,
-            roles=[self.foundation.instance.role, *self._task_roles()],
-            security_groups=[shop.security_group for shop in self.shops],
+            shops=self.shops,
         )
-        self.switch.orders(self.database, after=[self.schema])
+        self.switch.orders(self.database, before=self.foundation.catalog.table, after=[self.schema])
         self.output("ShopConfigParameter", self.switch.parameter.parameter_name, "What tells the shop which way to go")
 
     @lesson("2.3", "Copies, backups and alarms")
@@ -91,7 +92,9 @@ class Phase2Orders(PhaseStack):
 
     @lesson("2.4", "A cache for sessions and the menu")
     def cache_and_sessions(self) -> None:
-        self.cache = ShopCache(self, "ShopCache", vpc=self.foundation.network.vpc, name=f"{self.settings.prefix}brew-haven")
+        self.cache = ShopCache(
+            self, "ShopCache", vpc=self.foundation.network.vpc, name=f"{self.settings.prefix}brew-haven"
+        )
         self.switch.sessions(self.cache)
         self.output("CacheHost", self.cache.host, "Where the cache is, inside the network")
         self.output("CacheSecretArn", self.cache.secret.secret_arn, "The secret with the shop's user of the cache")
@@ -108,8 +111,10 @@ class Phase2Orders(PhaseStack):
             metrics_namespace=self.metrics_namespace,
             reserved_concurrency=self.settings.orders.worker_reserved_concurrency,
         )
-        self.switch.events(self.pipeline.orders.queue, after=[self.pipeline])
-        self.output("OrderQueueUrl", self.pipeline.orders.queue.queue_url, "Where the shop sends what happens to orders")
+        self.switch.events(self.pipeline.orders.queue)
+        self.output(
+            "OrderQueueUrl", self.pipeline.orders.queue.queue_url, "Where the shop sends what happens to orders"
+        )
         self.output(
             "OrderDeadLetterQueueUrl", self.pipeline.orders.dead_letters.queue_url, "What the worker could not handle"
         )
@@ -132,9 +137,7 @@ class Phase2Orders(PhaseStack):
             push_applications=f"{self.settings.prefix}brew-haven",
             email_sender=self.settings.orders.email_sender,
         )
-        self.output(
-            "FollowUpTableName", self.subscribers.follow_ups.table_name, "Notices, phones, points and tickets"
-        )
+        self.output("FollowUpTableName", self.subscribers.follow_ups.table_name, "Notices, phones, points and tickets")
         self.output(
             "NotificationFunctionName", self.subscribers.notification.function_name, "The function that tells customers"
         )
@@ -155,6 +158,10 @@ class Phase2Orders(PhaseStack):
         )
         self.output("DashboardUrl", self.order_dashboard.url, "The dashboard, in the AWS console")
 
-    def _task_roles(self) -> list[cdk.aws_iam.IRole]:
-        """The role of the shop's tasks, unless the shop runs on EC2 alone."""
-        return [self.foundation.storefront.task_role] if self.settings.storefront == "both" else []
+
+def _shops(foundation: Phase1Foundation, settings: Settings) -> list[Shop]:
+    """The processes of the shop that phase 1 runs."""
+    shops = [Shop("OnEc2", foundation.instance.role, foundation.instance.security_group)]
+    if settings.storefront == "both":
+        shops.append(Shop("OnFargate", foundation.storefront.task_role, foundation.storefront.security_group))
+    return shops

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from stacks.lessons import Lesson
@@ -56,7 +56,7 @@ class Settings:
     storefront: StorefrontVariant = "both"
     """`ec2` leaves out the Fargate service, for which an image must be built."""
     storefront_tasks: int = 1
-    orders: OrdersSettings = OrdersSettings()
+    orders: OrdersSettings = field(default_factory=OrdersSettings)
 
     @property
     def prefix(self) -> str:

@@ -14,8 +14,8 @@ class DatabaseAlarms(Construct):
     """Alarms on the four things that a small database runs out of: connections, disk, processor credits, and its
     replica's breath.
 
-    A t4g instance may use more processor than it has paid for, from a balance of credits. When the balance is empty, RDS
-    bills the surplus, and the alarm comes before the bill.
+    A t4g instance may use more processor than it has paid for, from a balance of credits. When the balance is empty,
+    RDS bills the surplus, and the alarm comes before the bill.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
     """
@@ -29,8 +29,8 @@ class DatabaseAlarms(Construct):
             metric=instance.metric_database_connections(period=MINUTE, statistic="Maximum"),
             threshold=CONNECTIONS * 3 // 4,
             minutes=3,
-            says=f"Three quarters of the database's {CONNECTIONS} connections are in use. Look at pg_stat_activity for who "
-            "has them.",
+            says=f"Three quarters of the database's {CONNECTIONS} connections are in use. Look at pg_stat_activity "
+            "for who has them.",
         )
         alarms.add(
             self,
@@ -46,8 +46,8 @@ class DatabaseAlarms(Construct):
             metric=instance.metric("CPUCreditBalance", period=cdk.Duration.minutes(5), statistic="Minimum"),
             threshold=20,
             below=True,
-            says="The database has hardly any processor credits left, and will be billed for more. Look for slow statements "
-            "in its log, or take a larger instance.",
+            says="The database has hardly any processor credits left, and will be billed for more. Look for slow "
+            "statements in its log, or take a larger instance.",
         )
         if database.replica:
             alarms.add(
@@ -56,6 +56,6 @@ class DatabaseAlarms(Construct):
                 metric=database.replica.metric("ReplicaLag", period=MINUTE, statistic="Maximum"),
                 threshold=30,  # seconds
                 minutes=3,
-                says="The replica is half a minute behind. Whoever reads there sees the past: read from the database until "
-                "it has caught up.",
+                says="The replica is half a minute behind. Whoever reads there sees the past: read from the database "
+                "until it has caught up.",
             )

@@ -1,6 +1,6 @@
 """What a function is told about the database, said once for all that use it."""
 
-from brew_constructs.order_database import DATABASE, PORT, OrderDatabase
+from brew_constructs.order_database import DATABASE, OrderDatabase
 from brew_constructs.python_layer import CERTIFICATES_IN_FUNCTIONS
 
 
@@ -13,7 +13,7 @@ def database_variables(database: OrderDatabase) -> dict[str, str]:
     """
     return {
         "PGHOST": database.host,
-        "PGPORT": str(PORT),
+        "PGPORT": database.port,
         "PGDATABASE": DATABASE,
         "PGSSLROOTCERT": CERTIFICATES_IN_FUNCTIONS,
         "DATABASE_SECRET_ARN": database.secret.secret_arn,

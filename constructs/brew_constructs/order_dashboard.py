@@ -22,8 +22,8 @@ class OrderDashboard(Construct):
     Where its figures come from:
 
     - most are metrics that the services write by themselves;
-    - how many events were processed, and how long they waited, the worker writes into its log as *embedded metrics*, from
-      which CloudWatch makes metrics;
+    - how many events were processed, and how long they waited, the worker writes into its log as *embedded metrics*,
+      from which CloudWatch makes metrics;
     - how often the database refused somebody is counted by a *metric filter* in PostgreSQL's log, which nobody here
       writes.
 
@@ -79,7 +79,10 @@ class OrderDashboard(Construct):
         self.dashboard.add_widgets(
             _graph(
                 "Functions: errors, and how long they take",
-                left=[pipeline.worker.metric_errors(period=MINUTE), subscribers.notification.metric_errors(period=MINUTE)],
+                left=[
+                    pipeline.worker.metric_errors(period=MINUTE),
+                    subscribers.notification.metric_errors(period=MINUTE),
+                ],
                 right=[
                     pipeline.worker.metric_duration(period=MINUTE, statistic="p99"),
                     subscribers.notification.metric_duration(period=MINUTE, statistic="p99"),

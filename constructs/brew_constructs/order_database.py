@@ -1,6 +1,7 @@
 """OrderDatabase: the PostgreSQL database of the shop's orders."""
 
 import hashlib
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -10,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
+from brew_constructs.admission import admit, let_out
 
 DATABASE = "brewhaven"
 MASTER_USER = "brewhaven"
@@ -26,27 +28,28 @@ class OrderDatabase(Construct):
     """RDS for PostgreSQL 16, for orders: transactions, constraints, and questions that nobody has thought of yet.
 
     The database is in the isolated subnets, so that nothing outside the network can reach it, and admits only whom
-    `admit` names. It speaks TLS or not at all (`rds.force_ssl`); a client checks the certificate against the authorities
-    in the file that its variable `PGSSLROOTCERT` names. Storage, backups and logs are encrypted.
+    `admit` names. It speaks TLS or not at all (`rds.force_ssl`); a client checks the certificate against the
+    authorities in the file that its variable `PGSSLROOTCERT` names. Storage, backups and logs are encrypted.
 
     Nobody chooses its password: RDS's CDK construct generates one into a secret of Secrets Manager, as JSON with
     `username`, `password`, `host`, `port`, `dbname` and `engine`. Who may read the secret may be this user. It is the
     master user, which owns the tables; users with fewer rights, and passwords that change, are the business of a later
     phase.
 
-    Every day there is an automatic backup, and the log of all changes is kept, so that any second of the last week can be
-    restored, as a *new* instance. Slow statements (more than half a second) and every connection are written to
+    Every day there is an automatic backup, and the log of all changes is kept, so that any second of the last week can
+    be restored, as a *new* instance. Slow statements (more than half a second) and every connection are written to
     CloudWatch Logs.
 
-    What it costs in us-east-1: 0.016 USD an hour for the instance and 2.30 USD a month for 20 GB, some 14 USD a month. A
-    standby (`multi_az`) and a replica double the instance's part each; the proxy adds 0.03 USD an hour.
+    What it costs in us-east-1: 0.016 USD an hour for the instance and 2.30 USD a month for 20 GB, some 14 USD a month.
+    A standby (`multi_az`) and a replica double the instance's part each; the proxy adds 0.03 USD an hour.
 
-    A t4g.micro takes about 80 connections. The shop's tasks keep pools, each function one connection an environment; the
-    sum of all their limits must stay below, or the database refuses whoever comes last.
+    A t4g.micro takes about 80 connections. The shop's tasks keep pools, each function one connection an environment;
+    the sum of all their limits must stay below, or the database refuses whoever comes last.
 
     :param vpc: the network, with isolated subnets in two zones.
-    :param name: the name of the instance, unique in the account and region. It is chosen here, and not generated, because
-        RDS derives its log group's name from it, and a log group that RDS makes by itself keeps everything for ever.
+    :param name: the name of the instance, unique in the account and region. It is chosen here, and not generated,
+        because RDS derives its log group's name from it, and a log group that RDS makes by itself keeps everything for
+        ever.
     :param multi_az: a standby in another zone. By default there is none: a failed zone means a restore.
     :param replica: a read replica, which lags behind by some milliseconds. By default there is none.
     :param proxy: RDS Proxy in front, which lets many clients share few connections. By default there is none; with it,
@@ -99,7 +102,10 @@ class OrderDatabase(Construct):
         self.instance.node.add_dependency(self.log_group)  # or RDS would make the group first, and CloudFormation fail
         self.secret = self._secret()
         self.replica = self._replica() if replica else None
-        self.proxy = self._proxy() if proxy else None
+        self._proxy_wall = (
+            self._wall("ProxySecurityGroup", "The proxy: whoever it admits, and out to the database") if proxy else None
+        )
+        self.proxy = self._proxy(self._proxy_wall) if self._proxy_wall else None
         self._accept()
 
     @property
@@ -107,20 +113,25 @@ class OrderDatabase(Construct):
         """Where clients connect."""
         return self.proxy.endpoint if self.proxy else self.instance.db_instance_endpoint_address
 
-    def admit(self, client: ec2.IConnectable, description: str) -> None:
-        """Let a client of this stack connect, and let it out to here if its own group is shut outbound."""
-        for door in self._doors():
-            door.connections.allow_default_port_from(client, description)
+    @property
+    def port(self) -> str:
+        """The port at which they connect, as RDS says it. The proxy listens on the same."""
+        return self.instance.db_instance_endpoint_port
 
-    def admit_group(self, security_group: ec2.ISecurityGroup, description: str) -> None:
-        """Let a security group of an earlier stack connect. It is open outbound, and nothing of it is changed."""
-        peer = ec2.Peer.security_group_id(security_group.security_group_id)
-        for door in self._doors():
-            door.connections.allow_default_port_from(peer, description)
+    def admit(self, scope: Construct, id_: str, client: ec2.ISecurityGroup, description: str) -> None:
+        """Let a client connect: to the database, and to the proxy if there is one.
 
-    def _doors(self) -> list[ec2.IConnectable]:
-        """What clients connect to; the database itself stays one of them, for those who look after it."""
-        return [self.instance, self.proxy] if self.proxy else [self.instance]
+        :param scope: whose rule it is: that of the construct that brings the client.
+        """
+        admit(scope, id_, to=self.security_group, client=client, port=PORT, description=description)
+        if self._proxy_wall:
+            admit(scope, f"{id_}ToProxy", to=self._proxy_wall, client=client, port=PORT, description=description)
+
+    def let_out(self, scope: Construct, id_: str, client: ec2.ISecurityGroup, description: str) -> None:
+        """Let a client that is shut outbound out to here."""
+        let_out(scope, id_, of=client, server=self.security_group, port=PORT, description=description)
+        if self._proxy_wall:
+            let_out(scope, f"{id_}ToProxy", of=client, server=self._proxy_wall, port=PORT, description=description)
 
     def _wall(self, id_: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(self, id_, vpc=self._vpc, description=description, allow_all_outbound=False)
@@ -128,7 +139,7 @@ class OrderDatabase(Construct):
     def _instance(
         self, multi_az: bool, snapshot: str | None, removal_policy: cdk.RemovalPolicy
     ) -> rds.DatabaseInstance | rds.DatabaseInstanceFromSnapshot:
-        settings = {
+        settings: dict[str, Any] = {
             "engine": _ENGINE,
             "instance_type": _SIZE,
             "instance_identifier": self.name,
@@ -187,7 +198,7 @@ class OrderDatabase(Construct):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
 
-    def _proxy(self) -> rds.DatabaseProxy:
+    def _proxy(self, wall: ec2.SecurityGroup) -> rds.DatabaseProxy:
         return rds.DatabaseProxy(
             self,
             "Proxy",
@@ -195,7 +206,7 @@ class OrderDatabase(Construct):
             secrets=[self.secret],
             vpc=self._vpc,
             vpc_subnets=_ISOLATED,
-            security_groups=[self._wall("ProxySecurityGroup", "The proxy: whoever it admits, and out to the database")],
+            security_groups=[wall],
             require_tls=True,
             max_connections_percent=75,
         )
@@ -204,24 +215,24 @@ class OrderDatabase(Construct):
         acknowledge(
             self.instance,
             {
-                "AwsSolutions-RDS3": "A standby doubles the price. The switch database_multi_az turns it on, and the lesson "
-                "about it measures what a failover costs without one and with one.",
+                "AwsSolutions-RDS3": "A standby doubles the price. The switch database_multi_az turns it on, and the "
+                "lesson about it measures what a failover costs without one and with one.",
                 "AwsSolutions-RDS10": "Deletion protection is right for a shop that earns money. A course must leave "
                 "nothing behind that costs money, so its database can be deleted with its stack.",
-                "AwsSolutions-RDS11": "Another port hides a database from nobody who looks. This one is in subnets without "
-                "a way in, and admits named security groups alone.",
-                "AwsSolutions-SMG4": "A new password needs clients that meet it in the middle of their work, and a user "
-                "to fall back on. The phase about secrets adds the rotation from its own stack.",
+                "AwsSolutions-RDS11": "Another port hides a database from nobody who looks. This one is in subnets "
+                "without a way in, and admits named security groups alone.",
+                "AwsSolutions-SMG4": "A new password needs clients that meet it in the middle of their work, and a "
+                "user to fall back on. The phase about secrets adds the rotation from its own stack.",
             },
         )
         if self.replica:
             acknowledge(
                 self.replica,
                 {
-                    "AwsSolutions-RDS3": "The replica is the second copy, for reading. A standby of the replica would be "
-                    "a third, which nobody would miss.",
-                    "AwsSolutions-RDS10": "A replica is made from the database at any time and goes with the lesson that "
-                    "looks at its lag.",
+                    "AwsSolutions-RDS3": "The replica is the second copy, for reading. A standby of the replica would "
+                    "be a third, which nobody would miss.",
+                    "AwsSolutions-RDS10": "A replica is made from the database at any time and goes with the lesson "
+                    "that looks at its lag.",
                     "AwsSolutions-RDS11": "It speaks on the same port as its source, in the same isolated subnets, and "
                     "admits the same security groups alone.",
                 },

@@ -3,6 +3,9 @@
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -29,9 +32,9 @@ class OrderPipeline(Construct):
     of the last day in a DynamoDB table of its own, and the database keeps all of them. See
     `lambda_src/order_worker/handler.py`.
 
-    A queue in between lets the shop take orders faster than they are worked off, and while the worker or the database is
-    away. How fast they are worked off is limited by the event source: five workers at a time, one connection each, so that
-    no rush can use up the database's connections.
+    A queue in between lets the shop take orders faster than they are worked off, and while the worker or the database
+    is away. How fast they are worked off is limited by the event source: five workers at a time, one connection each,
+    so that no rush can use up the database's connections.
 
     The topic is encrypted with SNS's own key and accepts TLS alone. Its messages carry the attributes `type` and
     `total_cents`, by which subscribers filter.
@@ -39,7 +42,7 @@ class OrderPipeline(Construct):
     What it costs: by use alone. A thousand orders are four thousand events, about a cent.
 
     :param database: where processed events are noted.
-    :param network: where the worker runs. It needs the doors to Secrets Manager, and gets one to SNS.
+    :param network: where the worker runs. It gets a door to SNS.
     :param libraries: the layer with the PostgreSQL client and Powertools.
     :param alarms: who is told when the queue is old, a message was put aside, or the worker fails.
     :param metrics_namespace: under which name the worker's own metrics are in CloudWatch.
@@ -63,6 +66,7 @@ class OrderPipeline(Construct):
         reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        timeout = cdk.Duration.seconds(10)
         if reserved_concurrency is not None and reserved_concurrency < WORKERS:
             raise ValueError(
                 f"reserved_concurrency must be {WORKERS} or more, which is what the event source uses, "
@@ -74,11 +78,11 @@ class OrderPipeline(Construct):
             "Topic",
             display_name="Brew Haven orders",
             enforce_ssl=True,
-            master_key=cdk.aws_kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
+            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
         self.seen = self._memory()
-        self.worker = self._worker(database, network, libraries, reserved_concurrency)
-        self.orders = WorkedQueue(self, "Orders", of="Orders", function_timeout=self._timeout, alarms=alarms)
+        self.worker = self._worker(database, network, libraries, timeout, reserved_concurrency)
+        self.orders = WorkedQueue(self, "Orders", of="Orders", function_timeout=timeout, alarms=alarms)
         self.orders.feed(self.worker, at_most=WORKERS)
         alarms.add(
             self,
@@ -88,8 +92,6 @@ class OrderPipeline(Construct):
             minutes=3,
             says="The order worker has failed as a whole for three minutes. Its log group says why.",
         )
-
-    _timeout = cdk.Duration.seconds(10)
 
     def metric(self, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric that the worker writes: EventsProcessed, EventsRepeated, EventsFailed, SecondsToProcess."""
@@ -114,8 +116,8 @@ class OrderPipeline(Construct):
         acknowledge(
             table,
             {
-                "AwsSolutions-DDB3": "Nothing in it is worth restoring: every item expires after a day, and if all were lost "
-                "the database would still know which events were processed."
+                "AwsSolutions-DDB3": "Nothing in it is worth restoring: every item expires after a day, and if all "
+                "were lost the database would still know which events were processed."
             },
         )
         return table
@@ -125,11 +127,12 @@ class OrderPipeline(Construct):
         database: OrderDatabase,
         network: PrivateFunctions,
         libraries: PythonLayer,
+        timeout: cdk.Duration,
         reserved_concurrency: int | None,
     ) -> lambda_.Function:
         scope = Construct(self, "Worker")
         settings = python_function(scope, "order_worker", shares=("order_events", "shop_database"))
-        settings["timeout"] = self._timeout
+        settings["timeout"] = timeout
         # More memory is more processor: at 512 MB its first message is handled in half the time, for the same price.
         settings["memory_size"] = 512
         worker = lambda_.Function(
@@ -148,9 +151,17 @@ class OrderPipeline(Construct):
             },
         )
         database.secret.grant_read(worker)
-        self.topic.grant_publish(worker)
+        # The topic's own grant would allow the use of every key of the account that SNS might be given; the key of SNS
+        # admits whoever may publish.
+        iam.Grant.add_to_principal(grantee=worker, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
         grant_idempotency(self.seen, worker)
-        network.open_sns(self.topic.topic_arn)
+        network.open_door(
+            self,
+            "SnsEndpoint",
+            service=ec2.InterfaceVpcEndpointAwsService.SNS,
+            actions=["sns:Publish"],
+            resource=self.topic.topic_arn,
+        )
         return worker
 
 

@@ -16,19 +16,19 @@ class OrderSchema(Construct):
     """The migrations in `lambda_src/order_schema/migrations/`, applied to the database by every deployment that changes
     them.
 
-    A migration is a numbered SQL file. The function applies those that the database does not have yet, in order, each in
-    one transaction together with a row in `schema_migrations`: a migration that fails leaves nothing behind, and one that
-    was applied is not applied again. A lock lets one deployment at a time do so.
+    A migration is a numbered SQL file. The function applies those that the database does not have yet, in order, each
+    in one transaction together with a row in `schema_migrations`: a migration that fails leaves nothing behind, and one
+    that was applied is not applied again. A lock lets one deployment at a time do so.
 
     The deployment waits for the function, and fails with the function's sentence (which file, which line, why). It runs
     again when the function's code changes, of which the migrations are a part, and not otherwise.
 
     When a deployment is rolled back, its migrations stay: undoing a schema with data in it is not a thing to do
-    automatically at night. So a migration must leave the tables usable for the version of the shop before it: add first,
-    and remove in a later deployment.
+    automatically at night. So a migration must leave the tables usable for the version of the shop before it: add
+    first, and remove in a later deployment.
 
     :param database: whose tables they are.
-    :param network: where the function runs. It needs the door to Secrets Manager.
+    :param network: where the function runs.
     :param libraries: the layer with the PostgreSQL client and the certificate authorities.
 
     https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.triggers-readme.html
@@ -54,8 +54,8 @@ class OrderSchema(Construct):
             layers=[libraries],
             description=f"Brings the tables of {database.name} up to date, once for each version of the migrations",
             environment=database_variables(database),
-            # Everything of these, or the function would be called in a network without rules or doors.
-            execute_after=[database, network],
+            # All of the network, or the function would be called without rules and doors.
+            execute_after=[database.instance, network],
         )
         database.secret.grant_read(settings["role"])
         acknowledge(

@@ -29,23 +29,23 @@ AT_MOST = 2
 class OrderSubscribers(Construct):
     """Three subscribers of the order topic. None knows of another, and a fourth would change none of them.
 
-    | Subscriber     | Hears of                                       | How                     | Does                             |
-    |----------------|------------------------------------------------|-------------------------|----------------------------------|
-    | `Notification` | paid, ready, cancelled                         | called by SNS           | inbox, mobile push, e-mail       |
-    | `Loyalty`      | paid, of a euro or more                        | a queue, then a function| points for signed-in customers   |
-    | `Board`        | placed, paid                                   | a queue, then a function| tickets at the counter           |
+    | Subscriber     | Hears of                    | How                      | Does                            |
+    |----------------|-----------------------------|--------------------------|---------------------------------|
+    | `Notification` | paid, ready, cancelled      | called by SNS            | inbox, mobile push, e-mail      |
+    | `Loyalty`      | paid, of a euro or more     | a queue, then a function | points for signed-in customers  |
+    | `Board`        | placed, paid                | a queue, then a function | tickets at the counter          |
 
-    What each hears of is a *filter policy* of its subscription. SNS compares it with the message's attributes and does not
-    deliver what does not match, so no function is started, and none is paid for, to throw something away.
+    What each hears of is a *filter policy* of its subscription. SNS compares it with the message's attributes and does
+    not deliver what does not match, so no function is started, and none is paid for, to throw something away.
 
-    A queue between topic and function keeps what the function cannot take right now, for days. Without one, SNS calls the
-    function, Lambda tries it three times within some minutes, and what failed goes to a dead-letter queue. That is enough
-    for a notification, which is worth nothing an hour later.
+    A queue between topic and function keeps what the function cannot take right now, for days. Without one, SNS calls
+    the function, Lambda tries it three times within some minutes, and what failed goes to a dead-letter queue. That is
+    enough for a notification, which is worth nothing an hour later.
 
     What SNS itself cannot deliver (a queue's policy was changed, a function is gone) goes to `Undelivered`.
 
-    They share one table, `FollowUps`: notices and phones under `OWNER#`, points under `LOYALTY#`, tickets under `BOARD`.
-    Each function's role ends at its own keys.
+    They share one table, `FollowUps`: notices and phones under `OWNER#`, points under `LOYALTY#`, tickets under
+    `BOARD`. Each function's role ends at its own keys.
 
     :param pipeline: whose topic they subscribe to.
     :param libraries: the layer with Powertools.
@@ -53,8 +53,8 @@ class OrderSubscribers(Construct):
     :param metrics_namespace: under which name the functions' own metrics are in CloudWatch.
     :param push_applications: the SNS platform applications that notifications are pushed to, by the beginning of their
         name. CloudFormation cannot make one, because it holds credentials of Apple or Google.
-    :param email_sender: the address that customers get e-mail from. By default no e-mail is sent. SES asks the address to
-        confirm, and lets a new account send only to addresses that have confirmed, too.
+    :param email_sender: the address that customers get e-mail from. By default no e-mail is sent. SES asks the address
+        to confirm, and lets a new account send only to addresses that have confirmed, too.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
     """
@@ -107,7 +107,7 @@ class OrderSubscribers(Construct):
         )
 
     def _table(self) -> dynamodb.TableV2:
-        table = dynamodb.TableV2(
+        return dynamodb.TableV2(
             self,
             "FollowUps",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
@@ -119,7 +119,6 @@ class OrderSubscribers(Construct):
             ),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        return table
 
     def _put_aside(self, id_: str, says: str) -> sqs.Queue:
         """A queue for what failed for good, with an alarm: nobody works it off."""
@@ -143,8 +142,8 @@ class OrderSubscribers(Construct):
         acknowledge(
             queue,
             {
-                "AwsSolutions-SQS3": "It is itself the last place for what failed, and no function receives from it, so "
-                "nothing of it can fail once more."
+                "AwsSolutions-SQS3": "It is itself the last place for what failed, and no function receives from it, "
+                "so nothing of it can fail once more."
             },
         )
         return queue
@@ -243,8 +242,8 @@ class OrderSubscribers(Construct):
         acknowledge(
             role,
             {
-                f"AwsSolutions-IAM5[Resource::{endpoints}]": "A phone's endpoint is made when its owner registers it, on "
-                "Apple's or Google's platform. The wildcard ends at platform applications with the course's name."
+                f"AwsSolutions-IAM5[Resource::{endpoints}]": "A phone's endpoint is made when its owner registers it, "
+                "on Apple's or Google's platform. The wildcard ends at platform applications with the course's name."
             },
         )
 

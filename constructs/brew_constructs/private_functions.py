@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
+from brew_constructs.order_database import OrderDatabase
 
 HTTPS = ec2.Port.tcp(443)
 
@@ -24,8 +25,8 @@ class NetworkSettings(TypedDict):
 class PrivateFunctions(Construct):
     """The isolated subnets for functions that talk to the database, with a private door to each AWS service they call.
 
-    A function is outside every VPC unless it is told otherwise, and then reaches every AWS service. One that must reach a
-    database in an isolated subnet has to be inside, and is then cut off from the rest: these subnets have no way out.
+    A function is outside every VPC unless it is told otherwise, and then reaches every AWS service. One that must reach
+    a database in an isolated subnet has to be inside, and is then cut off from the rest: these subnets have no way out.
     S3 and DynamoDB have gateway endpoints, which are free. For any other service there are these ways:
 
     | Way                                          | USD a month | What it means                                       |
@@ -39,17 +40,25 @@ class PrivateFunctions(Construct):
     nothing leaves through them but what their policies let through.
 
     A private DNS name is one for the whole network: while the endpoint stands, *everybody* in the VPC who asks for
-    `secretsmanager.<region>.amazonaws.com` gets its private address. So the endpoints admit the callers that were in the
-    network before, too; without that the shop would lose its secrets in the moment this is deployed.
+    `secretsmanager.<region>.amazonaws.com` gets its private address. So the endpoints admit the callers that were in
+    the network before, too; without that the shop would lose its secrets in the moment this is deployed.
 
     :param vpc: the network, with isolated subnets and gateway endpoints for S3 and DynamoDB.
+    :param database: the database that they are here for. They may connect to it, and read secrets by a door of their
+        own.
     :param neighbours: the security groups of whoever else in this network calls the services that get an endpoint.
 
     https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, vpc: ec2.IVpc, neighbours: Sequence[ec2.ISecurityGroup] = ()
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        vpc: ec2.IVpc,
+        database: OrderDatabase,
+        neighbours: Sequence[ec2.ISecurityGroup] = (),
     ) -> None:
         super().__init__(scope, id_)
         self.vpc = vpc
@@ -74,27 +83,44 @@ class PrivateFunctions(Construct):
             self._doors.add_ingress_rule(
                 ec2.Peer.security_group_id(caller.security_group_id), HTTPS, "Callers in this network"
             )
+        database.admit(self, "IntoDatabase", self.security_group, "Functions of this phase")
+        database.let_out(self, "ToDatabase", self.security_group, "The orders database")
+        self._open_secrets_manager()
 
-    def open_secrets_manager(self) -> ec2.InterfaceVpcEndpoint:
-        """Make the door to Secrets Manager: for reading, for callers and secrets of this account alone.
+    def open_door(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        service: ec2.InterfaceVpcEndpointAwsService,
+        actions: Sequence[str],
+        resource: str,
+    ) -> ec2.InterfaceVpcEndpoint:
+        """Make the interface endpoint of a service, in one zone.
 
-        Callers of this network have more than one secret, and what each may read is decided by its role. The endpoint adds
-        what no role can say: nobody inside this network can read or leave anything in the secrets of another account.
+        :param scope: whose endpoint it is: that of the construct that needs the service.
+        :param actions: what goes through it, for callers of this account.
+        :param resource: with what they may do it.
         """
-        stack = cdk.Stack.of(self)
-        secrets = stack.format_arn(
-            service="secretsmanager", resource="secret", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        endpoint = ec2.InterfaceVpcEndpoint(
+            scope,
+            id_,
+            vpc=self.vpc,
+            service=service,
+            private_dns_enabled=True,
+            subnets=ec2.SubnetSelection(subnets=[self.vpc.isolated_subnets[0]]),
+            security_groups=[self._doors],
+            open=False,  # True would admit every address of the network
         )
-        return self._open(
-            "SecretsManager",
-            ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-            ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-            secrets,
+        endpoint.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=list(actions),
+                resources=[resource],
+                conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Stack.of(self).account}},
+            )
         )
-
-    def open_sns(self, topic_arn: str) -> ec2.InterfaceVpcEndpoint:
-        """Make the door to SNS: for publishing to one topic, because nobody else in this network calls SNS."""
-        return self._open("Sns", ec2.InterfaceVpcEndpointAwsService.SNS, ["sns:Publish"], topic_arn)
+        return endpoint
 
     def settings(self, role: iam.IRole) -> NetworkSettings:
         """Where a function runs that has this role; the role gets what Lambda needs in order to connect it.
@@ -120,32 +146,29 @@ class PrivateFunctions(Construct):
         acknowledge(
             role,
             {
-                "AwsSolutions-IAM5[Resource::*]": "Lambda makes the function's network interfaces with the function's own "
-                "role, before their ids are known, and to describe them knows no resource. From inside these subnets the "
-                "function itself cannot reach EC2's API: there is no endpoint for it."
+                "AwsSolutions-IAM5[Resource::*]": "Lambda makes the function's network interfaces with the function's "
+                "own role, before their ids are known, and to describe them knows no resource. From inside these "
+                "subnets the function itself cannot reach EC2's API: there is no endpoint for it."
             },
         )
         return NetworkSettings(vpc=self.vpc, vpc_subnets=self.subnets, security_groups=[self.security_group])
 
-    def _open(
-        self, id_: str, service: ec2.InterfaceVpcEndpointAwsService, actions: Sequence[str], resource: str
-    ) -> ec2.InterfaceVpcEndpoint:
-        endpoint = ec2.InterfaceVpcEndpoint(
+    def _open_secrets_manager(self) -> None:
+        """Open the door to Secrets Manager, for reading secrets of this account.
+
+        There is more than one secret and more than one caller, and which of them may read which is decided by roles.
+        The endpoint adds what no role can say: nobody in this network reads from, or writes into, the secrets of
+        another account.
+        """
+        self.open_door(
             self,
-            id_,
-            vpc=self.vpc,
-            service=service,
-            private_dns_enabled=True,
-            subnets=ec2.SubnetSelection(subnets=[self.vpc.isolated_subnets[0]]),
-            security_groups=[self._doors],
-            open=False,  # True would admit every address of the network
+            "SecretsManager",
+            service=ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+            actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            resource=cdk.Stack.of(self).format_arn(
+                service="secretsmanager",
+                resource="secret",
+                resource_name="*",
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            ),
         )
-        endpoint.add_to_policy(
-            iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()],
-                actions=list(actions),
-                resources=[resource],
-                conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Stack.of(self).account}},
-            )
-        )
-        return endpoint

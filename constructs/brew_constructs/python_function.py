@@ -80,9 +80,7 @@ def _code(name: str, shares: Sequence[str], extra_files: Mapping[str, Path]) -> 
     packages = (name, *shares)
     if not extra_files:
         kept = [pattern for package in packages for pattern in (f"!{package}", f"!{package}/**")]
-        return lambda_.Code.from_asset(
-            str(LAMBDA_SRC), exclude=["*", *kept, *NOT_CODE], ignore_mode=cdk.IgnoreMode.GIT
-        )
+        return lambda_.Code.from_asset(str(LAMBDA_SRC), exclude=["*", *kept, *NOT_CODE], ignore_mode=cdk.IgnoreMode.GIT)
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC),
         asset_hash_type=cdk.AssetHashType.OUTPUT,

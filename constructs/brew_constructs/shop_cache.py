@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
+from brew_constructs.admission import admit
 
 ENGINE = "valkey"
 ENGINE_VERSION = "8.0"
@@ -17,27 +18,27 @@ NODE = "cache.t4g.micro"
 PORT = 6379
 USER = "shop"
 
-_ALLOWED = "on ~* resetchannels -@all +@read +@write +@connection +@transaction +@scripting -@dangerous"
-"""What the shop's user may do, in Valkey's own words: all keys and ordinary commands; nothing that lists or empties the
-whole cache, reads its configuration, or listens to channels."""
+_ALLOWED = "on ~shop:* resetchannels -@all +@connection +@read +@write +@scripting -@dangerous"
+"""What the shop's user may do, in Valkey's own words: ordinary commands with keys that begin with `shop:`; nothing that
+lists or empties the whole cache, reads its configuration, or listens to channels."""
 _FORBIDDEN = "off ~* -@all"
 
 
 class ShopCache(Construct):
     """ElastiCache for Valkey 8, one small node, for what may be lost: sessions, carts, and copies of the menu.
 
-    It is in the isolated subnets and admits whom `admit_group` names. It speaks TLS from the first byte, with a
+    It is in the isolated subnets and admits whom `admit` names. It speaks TLS from the first byte, with a
     certificate of Amazon Trust Services, which every system knows. It asks for a user and a password: ElastiCache's
     role-based access control gives the user `shop` the commands that the shop needs. The user `default`, which a client
     without a name would be, is switched off. The password is generated into a secret, as JSON with `username` and
     `password`.
 
-    There is one node and no backup. If it fails, ElastiCache starts an empty one: guests sign in again, carts are empty,
-    and the menu is read from the table. Whatever must survive does not belong here, which is why orders are not.
+    There is one node and no backup. If it fails, ElastiCache starts an empty one: guests sign in again, carts are
+    empty, and the menu is read from the table. Whatever must survive does not belong here, which is why orders are not.
 
-    What it costs in us-east-1: 0.0128 USD an hour, some 9 USD a month. A replica in another zone with automatic failover
-    doubles that. Serverless would be about 6 USD a month for the least of 100 MB, and more with the requests; a node is
-    what one can look into, restart and measure.
+    What it costs in us-east-1: 0.0128 USD an hour, some 9 USD a month. A replica in another zone with automatic
+    failover doubles that. Serverless would be about 6 USD a month for the least of 100 MB, and more with the requests;
+    a node is what one can look into, restart and measure.
 
     :param vpc: the network, with isolated subnets in two zones.
     :param name: the beginning of the names of the user and the user group, unique in the account and region, at most 30
@@ -62,9 +63,6 @@ class ShopCache(Construct):
         )
         self.security_group = ec2.SecurityGroup(
             self, "SecurityGroup", vpc=vpc, description="The cache: whoever it admits", allow_all_outbound=False
-        )
-        self.connections = ec2.Connections(
-            security_groups=[self.security_group], default_port=ec2.Port.tcp(PORT)
         )
         subnets = elasticache.CfnSubnetGroup(
             self,
@@ -100,6 +98,11 @@ class ShopCache(Construct):
         """Where clients connect."""
         return self.replication_group.attr_primary_end_point_address
 
+    @property
+    def port(self) -> str:
+        """The port at which they connect, as ElastiCache says it."""
+        return self.replication_group.attr_primary_end_point_port
+
     def metric(self, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric of ElastiCache, such as CacheHits, for the one node that there is."""
         return cloudwatch.Metric(
@@ -110,11 +113,12 @@ class ShopCache(Construct):
             statistic=statistic,
         )
 
-    def admit_group(self, security_group: ec2.ISecurityGroup, description: str) -> None:
-        """Let a security group of an earlier stack connect. It is open outbound, and nothing of it is changed."""
-        self.connections.allow_default_port_from(
-            ec2.Peer.security_group_id(security_group.security_group_id), description
-        )
+    def admit(self, scope: Construct, id_: str, client: ec2.ISecurityGroup, description: str) -> None:
+        """Let a client connect.
+
+        :param scope: whose rule it is: that of the construct that brings the client.
+        """
+        admit(scope, id_, to=self.security_group, client=client, port=PORT, description=description)
 
     def _users(self, name: str) -> elasticache.CfnUserGroup:
         password = self.secret.secret_value_from_json("password").unsafe_unwrap()  # a reference, resolved when deployed
@@ -140,18 +144,19 @@ class ShopCache(Construct):
         acknowledge(
             self.replication_group,
             {
-                "AwsSolutions-AEC4": "One node is lost with its zone, and with it sessions and copies, which is all that is "
-                "in it. A second node would double the price for what a customer notices as signing in once more.",
-                "AwsSolutions-AEC5": "Another port hides a cache from nobody who looks. This one is in subnets without a way "
-                "in, and admits named security groups alone.",
-                "AwsSolutions-AEC6": "The rule looks for the one token that all clients would share. Here is a user with a "
-                "password and a list of commands, which is the newer and the narrower way.",
+                "AwsSolutions-AEC4": "One node is lost with its zone, and with it sessions and copies, which is all "
+                "that is in it. A second node would double the price for what a customer notices as signing in once "
+                "more.",
+                "AwsSolutions-AEC5": "Another port hides a cache from nobody who looks. This one is in subnets without"
+                " a way in, and admits named security groups alone.",
+                "AwsSolutions-AEC6": "The rule looks for the one token that all clients would share. Here is a user "
+                "with a password and a list of commands, which is the newer and the narrower way.",
             },
         )
         acknowledge(
             self.secret,
             {
-                "AwsSolutions-SMG4": "A user can have two passwords at a time, which is how one is changed without a gap. "
-                "The phase about secrets adds that from its own stack."
+                "AwsSolutions-SMG4": "A user can have two passwords at a time, which is how one is changed without a "
+                "gap. The phase about secrets adds that from its own stack."
             },
         )

@@ -12,13 +12,14 @@ from constructs import Construct
 class StaffAlarms(Construct):
     """A topic that tells the staff when something is wrong, and right again.
 
-    An alarm looks at one metric, minute by minute. It changes its state when the metric has been beyond the threshold for
-    as many minutes as it is told, and speaks only then: a queue that is too old for an hour is one message, not sixty.
-    Silence is not an alarm here, because most of these metrics exist only while something happens.
+    An alarm looks at one metric, minute by minute. It changes its state when the metric has been beyond the threshold
+    for as many minutes as it is told, and speaks only then: a queue that is too old for an hour is one message, not
+    sixty. Silence is not an alarm here, because most of these metrics exist only while something happens.
 
     Ten alarms of a month are free, each further one costs 0.10 USD.
 
-    :param email: who is told; AWS asks the address to confirm. By default nobody is, and the alarms are only to be seen.
+    :param email: who is told; AWS asks the address to confirm. By default nobody is, and the alarms are only to be
+        seen.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
     """

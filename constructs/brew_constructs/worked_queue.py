@@ -16,10 +16,10 @@ LEAST_CONCURRENCY = 2
 OLD = cdk.Duration.minutes(2)
 
 BY_THE_QUEUE = {
-    "Serverless-LambdaDLQ": "The queue is its safety net: a message that fails stays in the queue, and after five times goes "
-    "to the queue's own dead letters. A second such queue at the function would never get anything.",
-    "Serverless-LambdaTracing": "Traces cost by the million and answer questions about a path through many services. The "
-    "phase about observability turns them on for all functions at once.",
+    "Serverless-LambdaDLQ": "The queue is its safety net: a message that fails stays in the queue, and after five "
+    "times goes to the queue's own dead letters. A second such queue at the function would never get anything.",
+    "Serverless-LambdaTracing": "Traces cost by the million and answer questions about a path through many services. "
+    "The phase about observability turns them on for all functions at once.",
 }
 """Findings about every function behind a queue."""
 
@@ -27,11 +27,11 @@ BY_THE_QUEUE = {
 class WorkedQueue(Construct):
     """An SQS queue, its dead-letter queue, and an alarm on each.
 
-    A message that is received becomes invisible, and is deleted when its function has succeeded. If nobody deletes it, it
-    is visible again after the *visibility timeout* and is tried once more. So that timeout must be longer than the work:
-    six times the function's own timeout, as AWS advises, because the event source may hold a message back for a while
-    before a function is free. After five times a message is put aside into the dead-letter queue, where it waits 14 days
-    for a person. When its cause is mended, it is sent back: `aws sqs start-message-move-task`.
+    A message that is received becomes invisible, and is deleted when its function has succeeded. If nobody deletes it,
+    it is visible again after the *visibility timeout* and is tried once more. So that timeout must be longer than the
+    work: six times the function's own timeout, as AWS advises, because the event source may hold a message back for a
+    while before a function is free. After five times a message is put aside into the dead-letter queue, where it waits
+    14 days for a person. When its cause is mended, it is sent back: `aws sqs start-message-move-task`.
 
     Both queues are encrypted and accept TLS alone.
 
@@ -85,16 +85,14 @@ class WorkedQueue(Construct):
             "PutAside",
             metric=self.put_aside,
             threshold=1,
-            says=f"{of} failed {TRIES} times and are in the dead-letter queue. Read one, mend its cause, and send them back "
-            f"with aws sqs start-message-move-task.",
+            says=f"{of} failed {TRIES} times and are in the dead-letter queue. Read one, mend its cause, and send "
+            "them back with aws sqs start-message-move-task.",
         )
 
     @property
     def age(self) -> cdk.aws_cloudwatch.Metric:
         """How old the oldest message is, in seconds."""
-        return self.queue.metric_approximate_age_of_oldest_message(
-            period=cdk.Duration.minutes(1), statistic="Maximum"
-        )
+        return self.queue.metric_approximate_age_of_oldest_message(period=cdk.Duration.minutes(1), statistic="Maximum")
 
     @property
     def put_aside(self) -> cdk.aws_cloudwatch.Metric:

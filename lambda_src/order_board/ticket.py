@@ -9,7 +9,7 @@ STAGES = {PLACED: (1, "waiting for payment"), PAID: (2, "to be made")}
 """How far an event brings a ticket, as a number that only grows, and in words."""
 
 
-class NotForTheBoard(ValueError):
+class NotForTheBoardError(ValueError):
     """The counter does not wait for this type of event; the subscription's filter should not let it through."""
 
 
@@ -29,10 +29,10 @@ class Ticket:
 def ticket_of(event: OrderEvent) -> Ticket:
     """The ticket that an event makes.
 
-    :raises NotForTheBoard: for a type that the counter does not wait for.
+    :raises NotForTheBoardError: for a type that the counter does not wait for.
     """
     if event.type not in STAGES:
-        raise NotForTheBoard(f"event {event.id}: the board shows {', '.join(STAGES)}, got {event.type}")
+        raise NotForTheBoardError(f"event {event.id}: the board shows {', '.join(STAGES)}, got {event.type}")
     stage, says = STAGES[event.type]
     return Ticket(
         order_id=event.order_id,

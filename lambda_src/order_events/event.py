@@ -27,7 +27,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN = 120
 
 
-class MalformedEvent(ValueError):
+class MalformedEventError(ValueError):
     """The message is not an order event, so no second try will help. Names every place that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -73,21 +73,19 @@ class OrderEvent:
 def read_event(text: str) -> OrderEvent:
     """The event in a message.
 
-    :raises MalformedEvent: with every problem at once.
+    :raises MalformedEventError: with every problem at once.
 
-    >>> read_event("{}")
-    Traceback (most recent call last):
-    ...
-    order_events.event.MalformedEvent: this is not an order event: id must be a UUID, got None; type must be one of \
+    >>> read_event("{}") Traceback (most recent call last): ... order_events.event.MalformedEventError: this is not an
+    order event: id must be a UUID, got None; type must be one of \
 order.placed, order.paid, order.ready, order.collected, order.cancelled, got None; order_id must be a text, got None; \
 at must be a moment like 2026-11-28T10:00:00.000Z, got None; order must be an object, got None
     """
     try:
         said = json.loads(text)
     except ValueError:
-        raise MalformedEvent([f"it must be JSON, got {_short(text)}"]) from None
+        raise MalformedEventError([f"it must be JSON, got {_short(text)}"]) from None
     if not isinstance(said, dict):
-        raise MalformedEvent([f"it must be a JSON object, got {_short(said)}"])
+        raise MalformedEventError([f"it must be a JSON object, got {_short(said)}"])
     problems: list[str] = []
     id_ = said.get("id")
     _expect(problems, isinstance(id_, str) and _UUID.fullmatch(id_), "id must be a UUID", id_)
@@ -97,7 +95,7 @@ at must be a moment like 2026-11-28T10:00:00.000Z, got None; order must be an ob
     _expect(problems, at, "at must be a moment like 2026-11-28T10:00:00.000Z", said.get("at"))
     order = _order(said.get("order"), problems)
     if problems or order is None or at is None:
-        raise MalformedEvent(problems)
+        raise MalformedEventError(problems)
     return OrderEvent(id=said["id"], type=said["type"], order_id=said["order_id"], at=at, order=order)
 
 

@@ -5,15 +5,15 @@ from order_events.event import PAID, OrderEvent
 CENTS_A_POINT = 100
 
 
-class NoPoints(ValueError):
+class NoPointsError(ValueError):
     """Only a paid order makes points; the subscription's filter should not let anything else through."""
 
 
 def points_of(event: OrderEvent) -> int:
     """A point for each whole euro.
 
-    :raises NoPoints: for an event that is not a payment.
+    :raises NoPointsError: for an event that is not a payment.
     """
     if event.type != PAID:
-        raise NoPoints(f"event {event.id}: points are for {PAID}, got {event.type}")
+        raise NoPointsError(f"event {event.id}: points are for {PAID}, got {event.type}")
     return event.order.total_cents // CENTS_A_POINT

@@ -16,22 +16,22 @@ class Channel(Protocol):
         ...
 
 
-class NotTold(Exception):
+class NotToldError(Exception):
     """One or more channels failed; the others have told the customer."""
 
 
 def tell(notice: Notice, channels: Sequence[Channel]) -> dict[str, int]:
     """Send a notice over every channel, and say how many addresses each reached.
 
-    :raises NotTold: with every channel that failed, after all were tried.
+    :raises NotToldError: with every channel that failed, after all were tried.
     """
     told: dict[str, int] = {}
     failures: list[str] = []
     for channel in channels:
         try:
             told[channel.name] = channel.send(notice)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the next channel is not to suffer)
+        except Exception as error:  # whatever it is, the next channel is not to suffer
             failures.append(f"{channel.name}: {error}")
     if failures:
-        raise NotTold(f"event {notice.event_id} of order {notice.order_id}: " + "; ".join(failures))
+        raise NotToldError(f"event {notice.event_id} of order {notice.order_id}: " + "; ".join(failures))
     return told

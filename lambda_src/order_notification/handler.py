@@ -40,8 +40,8 @@ if sender := os.environ.get("EMAIL_SENDER"):
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> None:
     """Called by SNS with one record.
 
-    :raises order_events.event.MalformedEvent: for a message that is no order event.
-    :raises order_notification.channels.NotTold: when a channel failed; the others were served.
+    :raises order_events.event.MalformedEventError: for a message that is no order event.
+    :raises order_notification.channels.NotToldError: when a channel failed; the others were served.
     """
     once.register(context)
     for record in event["Records"]:

@@ -19,14 +19,14 @@ class Notice:
     text: str
 
 
-class NothingToTell(ValueError):
+class NothingToTellError(ValueError):
     """Customers do not hear of this type of event; the subscription's filter should not let it through."""
 
 
 def notice_of(event: OrderEvent) -> Notice:
     """The words for an event.
 
-    :raises NothingToTell: for a type that customers do not hear of.
+    :raises NothingToTellError: for a type that customers do not hear of.
     """
     order = event.order
     hello = f"Hello {order.name}, " if order.name else "Hello, "
@@ -42,7 +42,9 @@ def notice_of(event: OrderEvent) -> Notice:
             subject = f"Order {order.number} is cancelled"
             text = f"your order {order.number} is cancelled. What was paid goes back to your card."
         case other:
-            raise NothingToTell(f"event {event.id}: customers hear of {PAID}, {READY} and {CANCELLED}, got {other}")
+            raise NothingToTellError(
+                f"event {event.id}: customers hear of {PAID}, {READY} and {CANCELLED}, got {other}"
+            )
     return Notice(
         event_id=event.id,
         order_id=event.order_id,

@@ -1,8 +1,8 @@
 """Mobile push with Amazon SNS: a message to each phone that the customer has registered.
 
 A phone is an item of the follow-up table, `pk=OWNER#<owner>`, `sk=DEVICE#<any name>`, with the ARN of its SNS platform
-endpoint under `endpoint_arn`. SNS knows how to talk to Apple and Google; the platform application holds the credentials.
-"""
+endpoint under `endpoint_arn`. SNS knows how to talk to Apple and Google; the platform application holds the
+credentials."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,8 @@ class MobilePush:
         self._client = client
 
     def send(self, notice: Notice) -> int:
-        """Send to every registered phone. One that is gone (the app was removed) is forgotten, as Apple and Google ask."""
+        """Send to every registered phone. One that is gone (the app was removed) is forgotten, as Apple and Google
+        ask."""
         sent = 0
         for device in self._devices(notice.owner):
             try:

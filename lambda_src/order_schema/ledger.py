@@ -38,7 +38,7 @@ class Ledger:
     def applied(self) -> dict[int, str]:
         """The checksum of each version that the database has."""
         rows = self._database.transaction(lambda one: one.run("select version, checksum from schema_migrations"))
-        return {version: checksum for version, checksum in rows}
+        return {row[0]: row[1] for row in rows}
 
     def apply(self, migration: Migration) -> bool:
         """Apply a migration and write it down, both or neither. Answers whether it still had to be done.
@@ -48,7 +48,9 @@ class Ledger:
 
         def work(connection: Connection) -> bool:
             self._lock(connection)
-            there = connection.run("select 1 from schema_migrations where version = :version", version=migration.version)
+            there = connection.run(
+                "select 1 from schema_migrations where version = :version", version=migration.version
+            )
             if there:
                 return False  # another deployment was faster, while this one waited for the lock
             try:

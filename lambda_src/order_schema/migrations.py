@@ -1,7 +1,7 @@
 """What a migration is, and which of them a database needs. Plain Python: no AWS and no database.
 
-A migration is a file `0001_orders.sql`: a number, a name, and SQL that runs once, in one transaction. It is never changed
-after it was deployed: what has to be different comes in the next one.
+A migration is a file `0001_orders.sql`: a number, a name, and SQL that runs once, in one transaction. It is never
+changed after it was deployed: what has to be different comes in the next one.
 """
 
 import hashlib

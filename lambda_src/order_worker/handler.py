@@ -1,7 +1,7 @@
 """The function's entrance: a batch of messages of the order queue, of which each succeeds or fails by itself.
 
-What fails is named in the answer, and only that comes back after the queue's visibility timeout; after five times it goes
-to the dead-letter queue. What succeeds is deleted. So one bad message does not send its neighbours round again.
+What fails is named in the answer, and only that comes back after the queue's visibility timeout; after five times it
+goes to the dead-letter queue. What succeeds is deleted. So one bad message does not send its neighbours round again.
 
 Nothing may happen twice, although everything may arrive twice:
 
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# Shorter than the function's own ten seconds, so that a service that is away ends in a failed message, not in a timeout.
+# Shorter than the function's own ten seconds, so that a service that is away ends in a failed message, not in a
+# timeout.
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 REMEMBERED_SECONDS = 24 * 60 * 60
 
@@ -89,7 +90,10 @@ def handle_message(record: "SQSRecord") -> None:
     except Exception as error:
         metrics.add_metric("EventsFailed", MetricUnit.Count, 1)
         logger.exception(
-            "message failed", message_id=record.message_id, receive_count=record.approximate_receive_count, why=str(error)
+            "message failed",
+            message_id=record.message_id,
+            receive_count=record.approximate_receive_count,
+            why=str(error),
         )
         raise
     finally:

@@ -8,6 +8,7 @@ TLS is not negotiable: the server's certificate must come from an authority in t
 made out to the host that was asked for.
 """
 
+import contextlib
 import json
 import socket
 import ssl
@@ -29,16 +30,16 @@ CONNECT_SECONDS = 3.0
 STATEMENT_SECONDS = 4.0
 PAUSE_SECONDS = 2.0
 """How long nobody asks a database again that was just not there: the rest of a batch fails at once, not in turn."""
-WRONG_PASSWORD = "28P01"
+REFUSED_USER = "28P01"
 NOT_NOW = frozenset({"57P01", "57P02", "57P03", "53300", "25006"})
 """Shutting down, crashed, starting up, too many connections, read only (a failover has just happened)."""
 
 
-class DatabaseAway(Exception):
+class DatabaseAwayError(Exception):
     """The database cannot be reached or does not take work right now. A later try may succeed."""
 
 
-class DatabaseRefused(Exception):
+class DatabaseRefusedError(Exception):
     """The database does not accept this client: wrong password, or a certificate that is not to be trusted."""
 
 
@@ -98,13 +99,13 @@ class Database:
         A kept connection may have died while the environment was frozen, which shows only when it is used. Then the
         work is done once more over a new one; a new one that fails means that the database is away.
 
-        :raises DatabaseAway: when the database cannot be used now.
-        :raises DatabaseRefused: when it does not accept this client.
+        :raises DatabaseAwayError: when the database cannot be used now.
+        :raises DatabaseRefusedError: when it does not accept this client.
         """
         kept = self._connection is not None
         try:
             return self._attempt(work)
-        except DatabaseAway:
+        except DatabaseAwayError:
             if not kept:
                 raise
             self._away_until = 0.0
@@ -114,10 +115,8 @@ class Database:
         """Give the connection back, if there is one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with contextlib.suppress(InterfaceError, OSError):  # it may be gone already
                 connection.close()
-            except (InterfaceError, OSError):
-                pass  # it was gone already
 
     def _attempt(self, work: Callable[[Connection], T]) -> T:
         connection = self._open()
@@ -142,7 +141,7 @@ class Database:
     def _open(self) -> Connection:
         if self._connection is None:
             if self._clock() < self._away_until:
-                raise DatabaseAway(f"{self._place.host} was not there a moment ago")
+                raise DatabaseAwayError(f"{self._place.host} was not there a moment ago")
             self._connection = self._connect()
         return self._connection
 
@@ -151,16 +150,16 @@ class Database:
         try:
             return self._connect_as(*self._user_and_password())
         except DatabaseError as error:
-            if code_of(error) == WRONG_PASSWORD and known:
+            if code_of(error) == REFUSED_USER and known:
                 self._user = None  # the password was changed since it was read
                 return self._connect()
             if code_of(error) in NOT_NOW:
                 raise self._away(error) from error
-            raise DatabaseRefused(
+            raise DatabaseRefusedError(
                 f"{self._place.host} does not accept the user of {self._place.secret_arn}: {message_of(error)}"
             ) from error
         except ssl.SSLCertVerificationError as error:
-            raise DatabaseRefused(
+            raise DatabaseRefusedError(
                 f"the certificate of {self._place.host} is not to be trusted: {error.verify_message}. The authorities "
                 f"are those in {self._place.root_certificates}"
             ) from error
@@ -187,11 +186,11 @@ class Database:
             self._user = (secret["username"], secret["password"])
         return self._user
 
-    def _away(self, error: Exception) -> DatabaseAway:
+    def _away(self, error: Exception) -> DatabaseAwayError:
         self.close()
         self._away_until = self._clock() + PAUSE_SECONDS
         reason = message_of(error) if isinstance(error, DatabaseError) else str(error)
-        return DatabaseAway(f"{self._place.host} cannot be used now: {reason}")
+        return DatabaseAwayError(f"{self._place.host} cannot be used now: {reason}")
 
 
 def code_of(error: DatabaseError) -> str:
