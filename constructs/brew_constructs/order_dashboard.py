@@ -74,7 +74,17 @@ class OrderDashboard(Construct):
         queues = (pipeline.orders, subscribers.loyalty, subscribers.board)
         self.dashboard.add_widgets(
             _graph("Seconds that the oldest message waits", left=[queue.age for queue in queues]),
-            _graph("Put aside", left=[queue.put_aside for queue in queues]),
+            _graph(
+                "Put aside",
+                left=[
+                    last.put_aside
+                    for last in (
+                        *(queue.dead_letters for queue in queues),
+                        subscribers.notification_failures,
+                        subscribers.undelivered,
+                    )
+                ],
+            ),
         )
         self.dashboard.add_widgets(
             _graph(

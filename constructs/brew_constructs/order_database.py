@@ -106,7 +106,7 @@ class OrderDatabase(Construct):
             self._wall("ProxySecurityGroup", "The proxy: whoever it admits, and out to the database") if proxy else None
         )
         self.proxy = self._proxy(self._proxy_wall) if self._proxy_wall else None
-        self._accept()
+        self._accept(snapshot)
 
     @property
     def host(self) -> str:
@@ -211,7 +211,7 @@ class OrderDatabase(Construct):
             max_connections_percent=75,
         )
 
-    def _accept(self) -> None:
+    def _accept(self, snapshot: str | None) -> None:
         acknowledge(
             self.instance,
             {
@@ -225,6 +225,15 @@ class OrderDatabase(Construct):
                 "user to fall back on. The phase about secrets adds the rotation from its own stack.",
             },
         )
+        if snapshot is not None:
+            acknowledge(
+                self.instance,
+                {
+                    "AwsSolutions-RDS2": "An instance that is built from a snapshot is encrypted as the snapshot is, "
+                    "and CloudFormation does not let it be said again. The course's snapshots are encrypted, because "
+                    "its database is."
+                },
+            )
         if self.replica:
             acknowledge(
                 self.replica,

@@ -9,16 +9,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
+from brew_constructs.dead_letters import DeadLetters
 from brew_constructs.function_variables import function_variables
 from brew_constructs.order_pipeline import OrderPipeline, grant_idempotency
 from brew_constructs.python_function import python_function
 from brew_constructs.python_layer import PythonLayer
 from brew_constructs.staff_alarms import StaffAlarms
-from brew_constructs.worked_queue import BY_THE_QUEUE, WorkedQueue
+from brew_constructs.worked_queue import NO_TRACES, WorkedQueue
 
 HEARD_BY_CUSTOMERS = ("order.paid", "order.ready", "order.cancelled")
 HEARD_AT_THE_COUNTER = ("order.placed", "order.paid")
@@ -77,11 +77,17 @@ class OrderSubscribers(Construct):
         self._alarms = alarms
         self._metrics_namespace = metrics_namespace
         self.follow_ups = self._table()
-        self.undelivered = self._put_aside(
-            "Undelivered", "SNS could not deliver order events. Look at the subscriptions and at the queues' policies."
+        self.undelivered = DeadLetters(
+            self,
+            "Undelivered",
+            says="SNS could not deliver order events. Look at the subscriptions and at the queues' policies.",
+            alarms=alarms,
         )
-        self.notification_failures = self._put_aside(
-            "NotificationFailures", "Customers were not told. The log group of order_notification says why."
+        self.notification_failures = DeadLetters(
+            self,
+            "NotificationFailures",
+            says="Customers were not told. The log group of order_notification says why.",
+            alarms=alarms,
         )
         self.notification = self._notification(pipeline.seen, push_applications, email_sender)
         self.loyalty = self._behind_a_queue(
@@ -120,34 +126,6 @@ class OrderSubscribers(Construct):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
 
-    def _put_aside(self, id_: str, says: str) -> sqs.Queue:
-        """A queue for what failed for good, with an alarm: nobody works it off."""
-        queue = sqs.Queue(
-            self,
-            id_,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=cdk.Duration.days(14),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        self._alarms.add(
-            queue,
-            "PutAside",
-            metric=queue.metric_approximate_number_of_messages_visible(
-                period=cdk.Duration.minutes(1), statistic="Maximum"
-            ),
-            threshold=1,
-            says=says,
-        )
-        acknowledge(
-            queue,
-            {
-                "AwsSolutions-SQS3": "It is itself the last place for what failed, and no function receives from it, "
-                "so nothing of it can fail once more."
-            },
-        )
-        return queue
-
     def _notification(
         self, seen: dynamodb.ITableV2, push_applications: str, email_sender: str | None
     ) -> lambda_.Function:
@@ -181,7 +159,11 @@ class OrderSubscribers(Construct):
         )
         acknowledge(
             notification,
-            {"Serverless-LambdaTracing": BY_THE_QUEUE["Serverless-LambdaTracing"]},
+            {
+                "Serverless-LambdaDLQ": "It has an on-failure destination, which is the newer way: there the event "
+                "arrives together with the error, and not alone.",
+                **NO_TRACES,
+            },
         )
         return notification
 

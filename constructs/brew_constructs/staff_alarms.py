@@ -8,6 +8,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from brew_constructs.acknowledge import acknowledge
+
 
 class StaffAlarms(Construct):
     """A topic that tells the staff when something is wrong, and right again.
@@ -31,6 +33,13 @@ class StaffAlarms(Construct):
         self._action = cloudwatch_actions.SnsAction(self.topic)
         if email is not None:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
+            acknowledge(
+                self.topic,
+                {
+                    "Serverless-SNSRedrivePolicy": "An alarm that a mailbox did not take is still to be seen: in the "
+                    "console, on the dashboard, and in the next mail that says that all is well again."
+                },
+            )
         # A topic without a policy admits its own account. This one has a policy (TLS only), so it must say who may.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(

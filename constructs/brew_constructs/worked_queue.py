@@ -1,12 +1,14 @@
 """WorkedQueue: a queue whose messages a function works off, and what happens with those that it cannot."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from constructs import Construct
 
 from brew_constructs.acknowledge import acknowledge
+from brew_constructs.dead_letters import DeadLetters
 from brew_constructs.staff_alarms import StaffAlarms
 
 TRIES = 5
@@ -15,11 +17,18 @@ BATCH = 10
 LEAST_CONCURRENCY = 2
 OLD = cdk.Duration.minutes(2)
 
-BY_THE_QUEUE = {
-    "Serverless-LambdaDLQ": "The queue is its safety net: a message that fails stays in the queue, and after five "
-    "times goes to the queue's own dead letters. A second such queue at the function would never get anything.",
+_QUEUE_KEEPS = (
+    "The queue is its safety net: a message that fails stays in the queue, and after five times goes to the queue's "
+    "own dead letters. A second place for what failed would never get anything."
+)
+NO_TRACES = {
     "Serverless-LambdaTracing": "Traces cost by the million and answer questions about a path through many services. "
-    "The phase about observability turns them on for all functions at once.",
+    "The phase about observability turns them on for all functions at once."
+}
+BY_THE_QUEUE = {
+    "Serverless-LambdaDLQ": _QUEUE_KEEPS,
+    "Serverless-LambdaEventSourceMappingDestination": _QUEUE_KEEPS,
+    **NO_TRACES,
 }
 """Findings about every function behind a queue."""
 
@@ -56,13 +65,12 @@ class WorkedQueue(Construct):
                 f"function_timeout must be 2 hours or less, because SQS hides a message for 12 hours at most and "
                 f"{TIMES_THE_TIMEOUT} times the timeout is needed, got {function_timeout.to_human_string()}"
             )
-        self.dead_letters = sqs.Queue(
+        self.dead_letters = DeadLetters(
             self,
             "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=cdk.Duration.days(14),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+            says=f"{of} failed {TRIES} times and are in the dead-letter queue. Read one, mend its cause, and send them "
+            "back with aws sqs start-message-move-task.",
+            alarms=alarms,
         )
         self.queue = sqs.Queue(
             self,
@@ -80,26 +88,11 @@ class WorkedQueue(Construct):
             threshold=OLD.to_seconds(),
             says=f"{of} have waited two minutes or more for their function. Look at its errors, and at what it calls.",
         )
-        alarms.add(
-            self,
-            "PutAside",
-            metric=self.put_aside,
-            threshold=1,
-            says=f"{of} failed {TRIES} times and are in the dead-letter queue. Read one, mend its cause, and send "
-            "them back with aws sqs start-message-move-task.",
-        )
 
     @property
-    def age(self) -> cdk.aws_cloudwatch.Metric:
+    def age(self) -> cloudwatch.Metric:
         """How old the oldest message is, in seconds."""
         return self.queue.metric_approximate_age_of_oldest_message(period=cdk.Duration.minutes(1), statistic="Maximum")
-
-    @property
-    def put_aside(self) -> cdk.aws_cloudwatch.Metric:
-        """How many messages are in the dead-letter queue."""
-        return self.dead_letters.metric_approximate_number_of_messages_visible(
-            period=cdk.Duration.minutes(1), statistic="Maximum"
-        )
 
     def feed(self, function: lambda_.Function, *, at_most: int) -> None:
         """Let a function work off the queue, up to ten messages at a time, each of which may fail by itself.
