@@ -60,7 +60,7 @@ class StorefrontSwitch(Construct):
             "Parameter",
             parameter_name=parameter_name,
             description="Which way the shop goes for orders, sessions and the menu",
-            string_value=cdk.Lazy.string(_Text(self._text)),  # type: ignore[arg-type]  # @jsii.implements, invisible to mypy
+            string_value=cdk.Lazy.string(_Text(self._text)),
         )
         self.parameter.node.add_dependency(self.policy)
 

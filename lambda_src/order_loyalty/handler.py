@@ -22,7 +22,7 @@ QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "
 
 logger = Logger()
 metrics = Metrics()
-batch = BatchProcessor(event_type=EventType.SQS, logger=logger)
+batch = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # it hands itself on
 accounts = Accounts(boto3.client("dynamodb", config=QUICK), os.environ["FOLLOW_UP_TABLE"])
 
 

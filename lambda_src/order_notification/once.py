@@ -39,7 +39,7 @@ class _Remembering:
     def __init__(self, channel: Channel, seen: DynamoDBPersistenceLayer, config: IdempotencyConfig) -> None:
         self.name = channel.name
 
-        @idempotent_function(
+        @idempotent_function(  # type: ignore[untyped-decorator]  # Powertools' own type says nothing
             data_keyword_argument="message", persistence_store=seen, config=config, key_prefix=f"notice.{channel.name}"
         )
         def send(*, message: dict[str, str], notice: Notice) -> int:

@@ -3,9 +3,10 @@
 from typing import NoReturn
 
 from pg8000.exceptions import DatabaseError
+from pg8000.native import Connection
 
 from order_schema.migrations import Migration, MigrationError, line_at
-from shop_database.connection import Connection, Database, code_of, message_of, position_of
+from shop_database.connection import Database, code_of, message_of, position_of
 
 LOCK = 0x42726577  # "Brew": the number that all deployments to one database agree on
 LOCK_SECONDS = 20

@@ -50,11 +50,11 @@ metrics = Metrics()
 batch = BatchProcessor(event_type=EventType.SQS)
 
 
-def note_repeat(answer: str, _record: "DataRecord") -> str:
+def note_repeat(response: Any, idempotent_data: "DataRecord") -> Any:
     """Count a copy that Powertools recognized."""
     metrics.add_metric("EventsRepeated", MetricUnit.Count, 1)
     logger.info("event repeated")
-    return answer
+    return response
 
 
 idempotency = IdempotencyConfig(
@@ -92,7 +92,7 @@ def handle_message(record: "SQSRecord") -> None:
         logger.exception(
             "message failed",
             message_id=record.message_id,
-            receive_count=record.approximate_receive_count,
+            receive_count=record.attributes.approximate_receive_count,
             why=str(error),
         )
         raise
@@ -100,7 +100,9 @@ def handle_message(record: "SQSRecord") -> None:
         logger.remove_keys(["event_id", "event_type", "order_id"])
 
 
-@idempotent_function(data_keyword_argument="message", persistence_store=seen, config=idempotency)
+@idempotent_function(  # type: ignore[untyped-decorator]  # Powertools' own type says nothing
+    data_keyword_argument="message", persistence_store=seen, config=idempotency
+)
 def handle_event(*, message: dict[str, str], event: OrderEvent, text: str) -> str:
     """Process an event whose id Powertools does not remember; its answer is what a copy of the message would get."""
     outcome = process(event, text, events, topic)

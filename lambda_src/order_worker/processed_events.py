@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from pg8000.native import Connection
+
 from order_events.event import OrderEvent
-from shop_database.connection import Connection, Database
+from shop_database.connection import Database
 
 INSERT = """
 insert into processed_events (event_id, order_id, type)
