@@ -82,7 +82,7 @@ at must be a moment like 2026-11-28T10:00:00.000Z, got None; order must be an ob
     """
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for a hundred thousand brackets
         raise MalformedEventError([f"it must be JSON, got {_short(text)}"]) from None
     if not isinstance(said, dict):
         raise MalformedEventError([f"it must be a JSON object, got {_short(said)}"])
