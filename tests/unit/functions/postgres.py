@@ -21,7 +21,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
 USER, PASSWORD = "brewhaven", "a-password-of-30-characters"
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=30")
+QUICK = ("fsync=off", "full_page_writes=off", "max_connections=30")
 
 
 def free_port() -> int:
