@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from pg8000.native import Connection
 
 from brewhaven.local.tls import ensure_certificates
+from order_schema.handler import MIGRATIONS, migrate
+from order_schema.ledger import Ledger
 from shop_database.connection import Database, Place
 from tests.unit.functions.postgres import PASSWORD, USER, Postgres
 
@@ -38,8 +41,8 @@ class FakeSecrets:
     password: str = PASSWORD
     asked: int = field(default=0, init=False)
 
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:
-        assert SecretId == "arn:secret"
+    def get_secret_value(self, **request: str) -> dict[str, str]:
+        assert request == {"SecretId": "arn:secret"}
         self.asked += 1
         return {"SecretString": json.dumps({"username": USER, "password": self.password})}
 
@@ -67,12 +70,35 @@ class World:
             connection.close()
 
 
-@pytest.fixture
-def world(server: Postgres, certificates: tuple[Path, Path, Path]) -> Iterator[World]:
+@contextmanager
+def fresh_world(server: Postgres, authority: Path) -> Iterator[World]:
     name = f"test_{uuid.uuid4().hex[:8]}"
     server.administer(f"create database {name}")
-    yield World(server, name, Place("localhost", server.door.port, name, str(certificates[0]), "arn:secret"))
+    yield World(server, name, Place("localhost", server.door.port, name, str(authority), "arn:secret"))
     server.administer(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def world(server: Postgres, certificates: tuple[Path, Path, Path]) -> Iterator[World]:
+    """An empty database."""
+    with fresh_world(server, certificates[0]) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def _tables_of_orders(server: Postgres, certificates: tuple[Path, Path, Path]) -> Iterator[World]:
+    with fresh_world(server, certificates[0]) as made:
+        database = made.database()
+        migrate(Ledger(database), MIGRATIONS)
+        database.close()
+        yield made
+
+
+@pytest.fixture
+def orders(_tables_of_orders: World) -> World:
+    """A database with the tables of orders, and nothing in them."""
+    _tables_of_orders.look("truncate orders, customers, inventory, processed_events cascade")
+    return _tables_of_orders
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from order_events.event import OrderEvent, read_event
-from order_schema.handler import MIGRATIONS, migrate
-from order_schema.ledger import Ledger
 from order_worker.processed_events import ProcessedEvents
 from order_worker.processing import Outcome, process
 from order_worker.topic import Topic
@@ -71,11 +69,8 @@ def module() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
-def worker(module: ModuleType, world: World) -> Iterator[Worker]:
-    database = world.database()
-    migrate(Ledger(database), MIGRATIONS)
-    database.close()
-    working = Worker(module, world)
+def worker(module: ModuleType, orders: World) -> Iterator[Worker]:
+    working = Worker(module, orders)
     yield working
     working.database.close()
 
@@ -89,7 +84,9 @@ def test_a_batch_is_noted_and_announced(worker: Worker, event: Event) -> None:
     ]
 
 
-def test_an_announcement_is_the_message_as_it_came_with_what_subscribers_filter_by(worker: Worker, event: Event) -> None:
+def test_an_announcement_is_the_message_as_it_came_with_what_subscribers_filter_by(
+    worker: Worker, event: Event
+) -> None:
     said = event(total_cents=480)
     worker(said)
     assert worker.sns.published == [
@@ -125,7 +122,11 @@ def test_a_failure_is_logged_with_what_finds_it(
     said = event()
     assert worker(said, event(), receive_count=3) == ["m0"]
     failure, success = logged(worker.log.getvalue())
-    assert (failure["event_id"], failure["event_type"], failure["order_id"]) == (said["id"], "order.paid", said["order_id"])
+    assert (failure["event_id"], failure["event_type"], failure["order_id"]) == (
+        said["id"],
+        "order.paid",
+        said["order_id"],
+    )
     assert (failure["message_id"], failure["receive_count"], failure["level"]) == ("m0", "3", "ERROR")
     assert "sns.us-east-1.amazonaws.com" in failure["why"]
     assert success["message"] == "event processed"
@@ -253,24 +254,20 @@ def test_an_event_is_processed_and_then_repeated(event: Event) -> None:
     assert announcements.made == [text]
 
 
-def test_two_workers_with_the_same_event_announce_it_once(world: World, event: Event) -> None:
-    database = world.database()
-    migrate(Ledger(database), MIGRATIONS)
+def test_two_workers_with_the_same_event_announce_it_once(orders: World, event: Event) -> None:
     one = read_event(json.dumps(event()))
-    other = ProcessedEvents(world.database(statement_seconds=0.5))
+    other = ProcessedEvents(orders.database(statement_seconds=0.5))
 
     def while_it_is_announced() -> None:
         # The row is not committed yet: the other waits for it, here until its patience ends.
         with pytest.raises(Exception, match="cannot be used now"):
             other.once(one, lambda: pytest.fail("announced twice"))
 
-    assert ProcessedEvents(database).once(one, while_it_is_announced) is True
-    assert ProcessedEvents(world.database()).once(one, lambda: pytest.fail("announced twice")) is False
+    assert ProcessedEvents(orders.database()).once(one, while_it_is_announced) is True
+    assert ProcessedEvents(orders.database()).once(one, lambda: pytest.fail("announced twice")) is False
 
 
-def test_how_long_an_event_waited_is_measured(
-    worker: Worker, event: Event, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_how_long_an_event_waited_is_measured(worker: Worker, event: Event, capsys: pytest.CaptureFixture[str]) -> None:
     worker(event(at="2026-11-28T09:59:59.000Z"), event(at="2999-01-01T00:00:00Z", id=str(uuid.uuid4())))
     waited = metrics_in(capsys.readouterr().out)["SecondsToProcess"]
     assert len(waited) == 2
