@@ -105,7 +105,8 @@ create table processed_events (
     processed_at timestamptz not null default clock_timestamp()
 );
 
--- What was brought over from DynamoDB: a row for each closing of the old order book and each kind of thing.
+-- What was brought over from DynamoDB: a row for each closing of the old order book and each kind of thing.  The shop
+-- reads its whole table for that, which phase 2 allows it (dynamodb:Scan) and phase 1 did not.
 create table carried_over (
     closing text not null,
     what    text not null check (what in ('orders', 'keys', 'stock', 'customers')),
