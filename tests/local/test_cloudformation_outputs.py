@@ -1,4 +1,4 @@
-"""A later stack reads more of an earlier one: what changes then is its outputs (resources/cloudformation_outputs.py)."""
+"""A later stack reads more of an earlier one: then its outputs change (resources/cloudformation_outputs.py)."""
 
 from __future__ import annotations
 
