@@ -1,8 +1,9 @@
 """Renew the locks from the exact pins: `make lock`. With `--check` it only says whether the locks agree.
 
 A lock holds every package of every platform with its hashes and no address: which index it comes from is the machine's
-business. There are two: requirements.lock for everything here, and storefront/requirements.txt for what is deployed.
-The second has the versions of the first, so that the shop runs on what was tested.
+business. There are three: requirements.lock for everything here, and storefront/requirements.txt and
+lambda_src/requirements.txt for what is deployed. These have the versions of the first, so that the shop and the
+functions run on what was tested.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-STOREFRONT_PINS = ROOT / "storefront" / "requirements.in"
-STOREFRONT_LOCK = ROOT / "storefront" / "requirements.txt"
+DEPLOYED = {"shop": ROOT / "storefront", "functions": ROOT / "lambda_src"}
+"""Who runs on a lock of its own -> the folder with `requirements.in`, the pins, and `requirements.txt`, the lock."""
 HEADER = "# Made by `make lock` from the requirements files.  Not edited by hand.\n"
 
 
@@ -33,13 +34,21 @@ def pins(*files: Path) -> dict[str, str]:
 
 def disagreements() -> list[str]:
     """Sentences about what the locks do not hold; empty when they agree with the pins and with each other."""
-    locked, deployed = pins(LOCK), pins(STOREFRONT_LOCK)
-    everything = pins(ROOT / "requirements.txt", ROOT / "requirements-dev.txt", STOREFRONT_PINS)
-    return [
-        *_missing(everything, locked, "is pinned to {wanted}, the lock has {found}"),
-        *_missing(pins(STOREFRONT_PINS), deployed, "is pinned to {wanted}, the shop's lock has {found}"),
-        *_missing(deployed, locked, "is {wanted} in the shop's lock, and {found} in requirements.lock"),
-    ]
+    locked = pins(LOCK)
+    chosen = {whose: pins(folder / "requirements.in") for whose, folder in DEPLOYED.items()}
+    everything = pins(ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+    found = _missing(
+        everything | {name: version for own in chosen.values() for name, version in own.items()},
+        locked,
+        "is pinned to {wanted}, the lock has {found}",
+    )
+    for whose, folder in DEPLOYED.items():
+        deployed = pins(folder / "requirements.txt")
+        found += _missing(chosen[whose], deployed, f"is pinned to {{wanted}}, the lock of the {whose} has {{found}}")
+        found += _missing(
+            deployed, locked, f"is {{wanted}} in the lock of the {whose}, and {{found}} in requirements.lock"
+        )
+    return found
 
 
 def _missing(wanted: dict[str, str], found: dict[str, str], sentence: str) -> list[str]:
@@ -53,8 +62,10 @@ def _missing(wanted: dict[str, str], found: dict[str, str], sentence: str) -> li
 def renew() -> None:
     """Resolve again, keeping the versions in the locks where the pins allow it."""
     _compile("requirements-dev.txt", LOCK, "--no-emit-package", "brew-haven")
-    # A constraint chooses versions and adds no package.
-    _compile("storefront/requirements.in", STOREFRONT_LOCK, "--no-annotate", "--constraint", LOCK.name)
+    for folder in DEPLOYED.values():
+        source = folder.relative_to(ROOT) / "requirements.in"
+        # A constraint chooses versions and adds no package.
+        _compile(str(source), folder / "requirements.txt", "--no-annotate", "--constraint", LOCK.name)
 
 
 def _compile(source: str, lock: Path, *options: str) -> None:

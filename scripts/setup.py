@@ -28,6 +28,8 @@ INPUTS = NODE_INPUTS + (
     "requirements-dev.txt",
     "storefront/requirements.in",
     "storefront/requirements.txt",
+    "lambda_src/requirements.in",
+    "lambda_src/requirements.txt",
     "requirements.lock",
 )
 REACH = (

@@ -4,10 +4,11 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from stacks.lessons import Lesson
+from stacks.orders_settings import ORDER_VARIANTS, OrdersSettings
 
 CatalogCapacity = Literal["on-demand", "provisioned"]
 StorefrontVariant = Literal["both", "ec2"]
@@ -16,7 +17,7 @@ NOBODY_ELSE = "127.0.0.1/32"
 WIDEST_RANGE_OF_ONE_OWNER = 8
 """Networks shorter than /8 were never given to one owner: whoever admits one admits the internet."""
 MOST_TASKS = 4
-VARIANTS = ("catalog_capacity", "storefront", "storefront_tasks")
+VARIANTS = ("catalog_capacity", "storefront", "storefront_tasks", *ORDER_VARIANTS)
 """Switches that choose between ways to build the same lesson."""
 _STUDENT = re.compile(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -55,6 +56,7 @@ class Settings:
     storefront: StorefrontVariant = "both"
     """`ec2` leaves out the Fargate service, for which an image must be built."""
     storefront_tasks: int = 1
+    orders: OrdersSettings = field(default_factory=OrdersSettings)
 
     @property
     def prefix(self) -> str:
@@ -79,6 +81,10 @@ class Settings:
     def builds(self, lesson: Lesson) -> bool:
         """Whether `lesson` is part of what is built."""
         return lesson.number <= self.until.number
+
+    def reaches(self, phase: int) -> bool:
+        """Whether anything of a phase is built."""
+        return phase <= self.until.phase
 
     @classmethod
     def from_context(
@@ -116,6 +122,7 @@ class Settings:
             problems.append(f"storefront_tasks must be 1 to {MOST_TASKS}, got '{tasks}'")
         capacity = one_of("catalog_capacity", get_args(CatalogCapacity))
         storefront = one_of("storefront", get_args(StorefrontVariant))
+        orders = OrdersSettings.read(text, problems)
         until = _last_lesson(text("lesson"), text("phase"), lessons, problems)
         if problems:
             raise SettingsError(problems)
@@ -128,6 +135,7 @@ class Settings:
             catalog_capacity=capacity,  # type: ignore[arg-type]  # one_of has checked it
             storefront=storefront,  # type: ignore[arg-type]  # one_of has checked it
             storefront_tasks=int(tasks),
+            orders=orders,
         )
 
 

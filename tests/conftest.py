@@ -57,17 +57,28 @@ def new_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def assembly(new_app: Callable[..., Any]) -> Callable[..., Path]:
+def build_course() -> Callable[[Any], None]:
+    """`build_course(app)`: adds what the switches of an app ask for, of phases that are still to come as well."""
+    from app import build  # noqa: PLC0415  (as above)
+    from tests.phases import LESSONS  # noqa: PLC0415
+
+    def add(course: Any) -> None:
+        asked = course.node.try_get_context("lesson") or course.node.try_get_context("phase")
+        build(course, LESSONS if asked else None)
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def assembly(new_app: Callable[..., Any], build_course: Callable[[Any], None]) -> Callable[..., Path]:
     """`assembly(lesson="1.3")`: the folder of the synthesized course, made once for each set of switches."""
     made: dict[tuple[tuple[str, str], ...], Path] = {}
 
     def synthesize(**switches: str) -> Path:
         key = tuple(sorted(switches.items()))
         if key not in made:
-            from app import build  # noqa: PLC0415  (as above)
-
             course = new_app(**switches)
-            build(course)
+            build_course(course)
             made[key] = Path(course.synth().directory)
         return made[key]
 

@@ -1,7 +1,7 @@
 """How every Lambda function of the course is packaged and set up."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -36,15 +36,19 @@ class FunctionSettings(TypedDict):
     role: iam.Role
 
 
-def python_function(scope: Construct, name: str, *, extra_files: Mapping[str, Path] | None = None) -> FunctionSettings:
+def python_function(
+    scope: Construct, name: str, *, shares: Sequence[str] = (), extra_files: Mapping[str, Path] | None = None
+) -> FunctionSettings:
     """Define how the package `lambda_src/<name>` becomes a function, its role and its log group.
 
     The handler is `<name>.handler.lambda_handler`. Arm processors cost less for the same work. Logs are JSON and kept
     for a week, in a group that goes when the stack goes (a function that makes its own group leaves it behind). The
     role may write to that group and nothing else; what the function needs is granted to it.
 
+    :param shares: further packages of `lambda_src` that the function imports, which are put into its asset. By default
+        there are none. (Libraries of others come with `PythonLayer`.)
     :param extra_files: files of other folders that the package finds beside its modules. By default there are none.
-    :raises ValueError: when the package has no handler, or an extra file is missing.
+    :raises ValueError: when the package has no handler, or something it is to be packaged with is missing.
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
     """
@@ -55,7 +59,7 @@ def python_function(scope: Construct, name: str, *, extra_files: Mapping[str, Pa
     log_group.grant_write(role)
     acknowledge(scope, OLDER_RUNTIME)
     return FunctionSettings(
-        code=_code(name, extra_files or {}),
+        code=_code(name, shares, extra_files or {}),
         handler=f"{name}.handler.lambda_handler",
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,
@@ -67,22 +71,22 @@ def python_function(scope: Construct, name: str, *, extra_files: Mapping[str, Pa
     )
 
 
-def _code(name: str, extra_files: Mapping[str, Path]) -> lambda_.Code:
-    """One function's package alone, so that editing one function leaves the others' asset hashes as they were."""
-    missing = [str(path) for path in (LAMBDA_SRC / name / "handler.py", *extra_files.values()) if not path.is_file()]
+def _code(name: str, shares: Sequence[str], extra_files: Mapping[str, Path]) -> lambda_.Code:
+    """One function's packages alone, so that editing one function leaves the others' asset hashes as they were."""
+    needed = (LAMBDA_SRC / name / "handler.py", *(LAMBDA_SRC / shared / "__init__.py" for shared in shares))
+    missing = [str(path) for path in (*needed, *extra_files.values()) if not path.is_file()]
     if missing:
         raise ValueError(f"the function {name} cannot be packaged without {', '.join(missing)}")
-    everything_but_the_package = ["*", f"!{name}", f"!{name}/**", *NOT_CODE]
+    packages = (name, *shares)
     if not extra_files:
-        return lambda_.Code.from_asset(
-            str(LAMBDA_SRC), exclude=everything_but_the_package, ignore_mode=cdk.IgnoreMode.GIT
-        )
+        kept = [pattern for package in packages for pattern in (f"!{package}", f"!{package}/**")]
+        return lambda_.Code.from_asset(str(LAMBDA_SRC), exclude=["*", *kept, *NOT_CODE], ignore_mode=cdk.IgnoreMode.GIT)
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC),
         asset_hash_type=cdk.AssetHashType.OUTPUT,
         bundling=cdk.BundlingOptions(
             image=lambda_.Runtime.PYTHON_3_13.bundling_image,  # required by the type; never pulled, see below
-            local=_Copy(name, extra_files),  # type: ignore[arg-type]  # @jsii.implements is invisible to mypy
+            local=_Copy(packages, extra_files),  # type: ignore[arg-type]  # @jsii.implements is invisible to mypy
         ),
     )
 
@@ -91,13 +95,17 @@ def _code(name: str, extra_files: Mapping[str, Path]) -> lambda_.Code:
 class _Copy:
     """Puts the package and the extra files together on this machine, so that no container is needed."""
 
-    def __init__(self, name: str, extra_files: Mapping[str, Path]) -> None:
-        self._name = name
+    def __init__(self, packages: Sequence[str], extra_files: Mapping[str, Path]) -> None:
+        self._packages = packages
         self._extra_files = extra_files
 
     def try_bundle(self, output_dir: str, _options: Any) -> bool:
-        package = Path(output_dir) / self._name
-        shutil.copytree(LAMBDA_SRC / self._name, package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        for package in self._packages:
+            shutil.copytree(
+                LAMBDA_SRC / package,
+                Path(output_dir) / package,
+                ignore=shutil.ignore_patterns("__pycache__", "*.pyc"),
+            )
         for file_name, source in self._extra_files.items():
-            shutil.copyfile(source, package / file_name)
+            shutil.copyfile(source, Path(output_dir) / self._packages[0] / file_name)
         return True

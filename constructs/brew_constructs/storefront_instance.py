@@ -183,7 +183,9 @@ class StorefrontInstance(Construct):
     def _user_data(self, code: s3_assets.Asset, environment: Mapping[str, str]) -> ec2.UserData:
         """The script that turns a bare Amazon Linux into the shop, run once as root."""
         region = cdk.Stack.of(self).region
-        variables = "\n".join(f"{name}={value}" for name, value in {**environment, "AWS_REGION": region}.items())
+        # The certificates are for a database that a later phase brings; the image says the same in its Dockerfile.
+        own = {"AWS_REGION": region, "PGSSLROOTCERT": f"{HOME}/app/certs/rds-global-bundle.pem"}
+        variables = "\n".join(f"{name}={value}" for name, value in {**environment, **own}.items())
         script = ec2.UserData.for_linux()
         script.add_commands(
             "set -euo pipefail",

@@ -12,8 +12,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-from app import build
-from stacks.course import all_lessons
+from tests.phases import LESSONS, WHOLE
 
 ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
 
@@ -50,10 +49,27 @@ def nagged(new_app: Callable[..., Any], **switches: str) -> cdk.App:
     return course
 
 
-@pytest.mark.parametrize("switches", [{}, {"catalog_capacity": "provisioned", "storefront": "ec2", "student": "s01"}])
-def test_nag_finds_nothing_that_is_not_acknowledged(new_app: Callable[..., Any], switches: dict[str, str]) -> None:
-    course = nagged(new_app, **switches)
-    build(course)
+EVERY_OTHER_WAY = {
+    "catalog_capacity": "provisioned",
+    "storefront": "ec2",
+    "student": "s01",
+    "database_multi_az": "true",
+    "database_replica": "true",
+    "database_proxy": "true",
+    "database_snapshot": "before-the-mistake",
+    "database_on_destroy": "snapshot",
+    "worker_reserved_concurrency": "5",
+    "alarm_email": "staff@example.com",
+    "email_sender": "shop@example.com",
+}
+
+
+@pytest.mark.parametrize("switches", [{}, EVERY_OTHER_WAY], ids=["by-default", "every-other-way"])
+def test_nag_finds_nothing_that_is_not_acknowledged(
+    new_app: Callable[..., Any], build_course: Callable[[cdk.App], None], switches: dict[str, str]
+) -> None:
+    course = nagged(new_app, **WHOLE, **switches)
+    build_course(course)
     assert synthesize(course) == []
 
 
@@ -63,9 +79,9 @@ def test_nag_would_find_something(new_app: Callable[..., Any]) -> None:
     assert any("AwsSolutions-S10" in finding for finding in synthesize(course))
 
 
-def test_every_acknowledgement_says_why(new_app: Callable[..., Any]) -> None:
-    course = new_app()
-    build(course)
+def test_every_acknowledgement_says_why(new_app: Callable[..., Any], build_course: Callable[[cdk.App], None]) -> None:
+    course = new_app(**WHOLE, **EVERY_OTHER_WAY)
+    build_course(course)
     reasons = [
         (node.node.path, entry.data)
         for node in course.node.find_all()
@@ -87,9 +103,11 @@ def _strings(data: Any, key: str) -> list[str]:
     return [text for value in data for text in _strings(value, key)] if isinstance(data, list) else []
 
 
-def test_the_cdk_validates_the_whole_course(new_app: Callable[..., Any]) -> None:
-    course = new_app(validate=True)
-    build(course)
+def test_the_cdk_validates_the_whole_course(
+    new_app: Callable[..., Any], build_course: Callable[[cdk.App], None]
+) -> None:
+    course = new_app(validate=True, **WHOLE)
+    build_course(course)
     assert synthesize(course) == []
 
 
@@ -107,8 +125,8 @@ def lint(templates: list[Path], ignore: list[str]) -> list[str]:
 
 
 def test_cfn_lint_has_no_word_about_any_lesson(assembly: Callable[..., Path]) -> None:
-    variants = [{"lesson": lesson.id} for lesson in all_lessons()]
-    variants += [{"catalog_capacity": "provisioned"}, {"storefront": "ec2"}]
+    variants = [{"lesson": lesson.id} for lesson in LESSONS]
+    variants += [{"catalog_capacity": "provisioned"}, {"storefront": "ec2"}, {**WHOLE, **EVERY_OTHER_WAY}]
     templates = [path for switches in variants for path in sorted(assembly(**switches).glob("*.template.json"))]
     assert len(templates) >= len(variants)
     assert lint(templates, [DEPENDS_ON_TWICE]) == []

@@ -18,9 +18,12 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.aws_lambda_event_sources import DynamoEventSource
 
 from brewhaven.course import load
-from stacks.course import PHASES, all_lessons
+from stacks.course import all_lessons
+from stacks.lessons import Lesson
 from stacks.phase1_foundation import Phase1Foundation
+from stacks.phase_stack import PhaseStack
 from stacks.settings import Settings
+from tests.phases import LESSONS, PHASES, WHOLE, name_of, stack_of
 
 PHASE1 = "BrewHaven-Phase1-Foundation"
 
@@ -31,10 +34,19 @@ STATEFUL = {
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
     "AWS::Logs::LogGroup",
+    "AWS::RDS::DBInstance",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::SQS::Queue",
+    "AWS::SNS::Topic",
 }
 
 # Properties whose change would replace one of these.
-IDENTITY = ("KeySchema", "TableName", "BucketName", "Name", "CidrBlock", "LogGroupName")
+IDENTITY = (
+    "KeySchema", "TableName", "BucketName", "Name", "CidrBlock", "LogGroupName", "QueueName", "TopicName",
+    "DBInstanceIdentifier", "DBName", "DBSubnetGroupName", "DBSnapshotIdentifier", "MasterUsername", "StorageEncrypted",
+    "SubnetIds", "ReplicationGroupId", "CacheSubnetGroupName", "TransitEncryptionEnabled", "AtRestEncryptionEnabled",
+)  # fmt: skip
 
 # What a lesson changes of an earlier one, in place: the resource (the beginning of its id) and the properties.
 IN_PLACE: dict[str, dict[str, set[str]]] = {
@@ -45,6 +57,9 @@ IN_PLACE: dict[str, dict[str, set[str]]] = {
         "StaffRolesManager": {"PermissionsBoundary"},
         "StaffRolesAuditor": {"PermissionsBoundary"},
     },
+    # What the shop is told, and what it may: `attributes` is what the parameter waits for.
+    "2.4": {"StorefrontSwitchParameter": {"Value", "attributes"}, "StorefrontSwitchShopMay": {"PolicyDocument"}},
+    "2.5": {"StorefrontSwitchParameter": {"Value", "attributes"}, "StorefrontSwitchShopMay": {"PolicyDocument"}},
 }
 
 
@@ -69,12 +84,20 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, se
     return found
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(pairwise(lesson.id for lesson in all_lessons())))
+NEIGHBOURS = [(earlier, later) for earlier, later in pairwise(LESSONS) if earlier.phase == later.phase]
+LATER = [lesson for lesson in LESSONS if lesson.phase > 1]
+
+
+def named(lesson: Any) -> str:
+    return str(lesson.id)
+
+
+@pytest.mark.parametrize(("earlier", "later"), NEIGHBOURS, ids=named)
 def test_a_lesson_changes_nothing_of_the_one_before_but_what_is_named_here(
-    template: Callable[..., dict[str, Any]], earlier: str, later: str
+    template: Callable[..., dict[str, Any]], earlier: Lesson, later: Lesson
 ) -> None:
-    before, after = template(PHASE1, lesson=earlier), template(PHASE1, lesson=later)
-    expected = IN_PLACE.get(later, {})
+    before, after = (template(stack_of(later), lesson=lesson.id) for lesson in (earlier, later))
+    expected = IN_PLACE.get(later.id, {})
     found = changes(before, after)
     assert len(found) == len(expected), found
     for beginning, properties in expected.items():
@@ -82,11 +105,17 @@ def test_a_lesson_changes_nothing_of_the_one_before_but_what_is_named_here(
         assert found[name] <= properties
 
 
-@pytest.mark.parametrize("later", [lesson.id for lesson in all_lessons()[1:]])
-def test_a_lesson_adds_something(template: Callable[..., dict[str, Any]], later: str) -> None:
-    lessons = [lesson.id for lesson in all_lessons()]
-    before = template(PHASE1, lesson=lessons[lessons.index(later) - 1])
-    assert before != template(PHASE1, lesson=later)
+@pytest.mark.parametrize(("earlier", "later"), NEIGHBOURS, ids=named)
+def test_a_lesson_adds_something(template: Callable[..., dict[str, Any]], earlier: Lesson, later: Lesson) -> None:
+    before, after = (template(stack_of(later), lesson=lesson.id) for lesson in (earlier, later))
+    assert {**before, "Description": ""} != {**after, "Description": ""}
+
+
+@pytest.mark.parametrize("lesson", LATER, ids=named)
+def test_a_lesson_changes_nothing_of_the_phases_before(template: Callable[..., dict[str, Any]], lesson: Lesson) -> None:
+    for phase in PHASES[: lesson.phase - 1]:
+        alone = template(name_of(phase), phase=str(phase.phase))
+        assert changes(alone, template(name_of(phase), lesson=lesson.id)) == {}
 
 
 def test_a_lesson_creates_at_most_one_index(template: Callable[..., dict[str, Any]]) -> None:
@@ -96,33 +125,37 @@ def test_a_lesson_creates_at_most_one_index(template: Callable[..., dict[str, An
         table = next(one for one in resources if one["Type"] == "AWS::DynamoDB::GlobalTable")
         counts.append(len(table["Properties"].get("GlobalSecondaryIndexes", [])))
     assert counts[0] == 0
-    declared = [lesson.adds_index for lesson in load().lessons]
+    declared = [lesson.adds_index for lesson in load().lessons if lesson.id.startswith("1.")]
     assert [later > earlier for earlier, later in pairwise(counts)] == declared[1:], "phase.toml says another thing"
     assert all(later - earlier in {0, 1} for earlier, later in pairwise(counts)), "CloudFormation makes one an update"
 
 
+@pytest.mark.parametrize("phase", PHASES, ids=name_of)
 def test_what_holds_data_keeps_its_id_and_its_keys_through_all_lessons(
-    template: Callable[..., dict[str, Any]],
+    template: Callable[..., dict[str, Any]], phase: type[PhaseStack]
 ) -> None:
     seen: dict[str, Any] = {}
-    for lesson in all_lessons():
-        for name, resource in template(PHASE1, lesson=lesson.id)["Resources"].items():
+    for lesson in phase.lessons:
+        resources = template(name_of(phase), lesson=lesson.id)["Resources"]
+        for name, resource in resources.items():
             if resource["Type"] not in STATEFUL:
                 continue
-            identity = {key: resource["Properties"].get(key) for key in IDENTITY}
+            properties = resource.get("Properties", {})
+            identity = {key: properties.get(key) for key in IDENTITY}
             assert seen.setdefault(name, identity) == identity
-        assert seen.keys() <= template(PHASE1, lesson=lesson.id)["Resources"].keys()
+        assert seen.keys() <= resources.keys()
+    assert seen
 
 
-@pytest.mark.parametrize("phase", [phase.phase for phase in PHASES])
+@pytest.mark.parametrize("phase", PHASES, ids=name_of)
 def test_a_phase_alone_is_what_it_is_with_all_later_ones(
-    assembly: Callable[..., Path], template: Callable[..., dict[str, Any]], phase: int
+    assembly: Callable[..., Path], template: Callable[..., dict[str, Any]], phase: type[PhaseStack]
 ) -> None:
-    alone = sorted(path.name for path in assembly(phase=str(phase)).glob("*.template.json"))
-    assert len(alone) == phase
+    alone = sorted(path.name for path in assembly(phase=str(phase.phase)).glob("*.template.json"))
+    assert len(alone) == phase.phase
     for name in alone:
         stack = name.removesuffix(".template.json")
-        assert changes(template(stack, phase=str(phase)), template(stack)) == {}
+        assert changes(template(stack, phase=str(phase.phase)), template(stack, **WHOLE)) == {}
 
 
 def test_the_comparison_sees_what_it_must() -> None:

@@ -12,13 +12,13 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.course import PHASES
+from stacks.lessons import Lesson
+from stacks.phase_stack import PhaseStack
+from tests.phases import LESSONS, PHASES, name_of, stack_of
 
 ASSET_HASH = re.compile(r"[0-9a-f]{64}")
 # A version's id ends with a hash of its function, in which is the asset's hash.
 VERSION_HASH = re.compile(r"(?<=CurrentVersion)[0-9A-F]{8}[0-9a-f]{32}")
-
-LESSONS = [(phase, lesson) for phase in PHASES for lesson in phase.lessons]
 
 
 @pytest.fixture
@@ -36,18 +36,12 @@ def comparable(template: dict[str, Any]) -> Any:
     return result
 
 
-@pytest.mark.parametrize(
-    ("phase", "lesson"), LESSONS, ids=[f"BrewHaven-Phase{phase.phase}-{phase.title}-{one.id}" for phase, one in LESSONS]
-)
-def test_a_lesson(
-    template: Callable[..., dict[str, Any]], snapshot_json: SnapshotAssertion, phase: Any, lesson: Any
-) -> None:
-    stack = f"BrewHaven-Phase{phase.phase}-{phase.title}"
-    assert comparable(template(stack, lesson=lesson.id)) == snapshot_json
+@pytest.mark.parametrize("lesson", LESSONS, ids=[f"{stack_of(lesson)}-{lesson.id}" for lesson in LESSONS])
+def test_a_lesson(template: Callable[..., dict[str, Any]], snapshot_json: SnapshotAssertion, lesson: Lesson) -> None:
+    assert comparable(template(stack_of(lesson), lesson=lesson.id)) == snapshot_json
 
 
-@pytest.mark.parametrize("phase", PHASES, ids=[f"BrewHaven-Phase{phase.phase}-{phase.title}" for phase in PHASES])
-def test_the_whole_course_is_its_last_lesson(template: Callable[..., dict[str, Any]], phase: Any) -> None:
-    stack = f"BrewHaven-Phase{phase.phase}-{phase.title}"
-    whole = comparable(template(stack))
-    assert whole == comparable(template(stack, lesson=phase.lessons[-1].id))
+@pytest.mark.parametrize("phase", PHASES, ids=name_of)
+def test_a_whole_phase_is_its_last_lesson(template: Callable[..., dict[str, Any]], phase: type[PhaseStack]) -> None:
+    whole = comparable(template(name_of(phase), phase=str(phase.phase)))
+    assert whole == comparable(template(name_of(phase), lesson=phase.lessons[-1].id))

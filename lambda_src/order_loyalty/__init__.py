@@ -1,0 +1,1 @@
+"""Gives a signed-in customer a point for each euro that an order cost."""

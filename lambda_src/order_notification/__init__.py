@@ -1,0 +1,1 @@
+"""Tells a customer how their order is doing."""

@@ -1,0 +1,1 @@
+"""Brings the orders database to its newest schema when it is deployed."""
