@@ -132,7 +132,7 @@ def _nat_gap(network: Topology, route: Route) -> Gap | None:
 def _egress_gap(network: Topology, place: Place, where: str) -> Gap | None:
     """What the place's own groups do not let out to public addresses, which no rule can name one by one."""
     groups = _groups(network, place.groups)
-    if _admits(groups, HTTPS, ingress=False, peers=(), ranges=(ANYWHERE,)):
+    if admits(groups, HTTPS, ingress=False, ranges=(ANYWHERE,)):
         return None
     return Gap(f"no egress rule of {_names(groups)} admits {where} on port {HTTPS}", "add an egress rule for port 443")
 
@@ -160,7 +160,7 @@ def _from_outside(network: Topology, target: Destination) -> Way | Gap:
         return Gap(f"{target.name} has a public address, but its subnets have no route to an internet gateway",
                    "reach it from inside its VPC instead")  # fmt: skip
     groups = _groups(network, target.groups)
-    if not _admits(groups, target.port, ingress=True, peers=(), ranges=(ANYWHERE,)):
+    if not admits(groups, target.port, ingress=True, ranges=(ANYWHERE,)):
         return Gap(f"no ingress rule of {_names(groups)} admits the internet on port {target.port}",
                    "reach it from inside its VPC instead")  # fmt: skip
     return Way("the internet")
@@ -170,13 +170,13 @@ def _admission_gap(network: Topology, place: Place, target: Destination) -> Gap 
     """What security groups of either side do not admit between two private addresses."""
     mine, theirs = _groups(network, place.groups), _groups(network, target.groups)
     there = [network.subnets[id_].range for id_ in target.subnets if id_ in network.subnets]
-    if not _admits(mine, target.port, ingress=False, peers=target.groups, ranges=there):
+    if not admits(mine, target.port, ingress=False, peers=target.groups, ranges=there):
         return Gap(
             f"no egress rule of {_names(mine)} admits {target.name} on port {target.port}",
             f"let the security group out to {target.name} on port {target.port}",
         )
     here = [network.subnets[place.subnet].range]
-    if not _admits(theirs, target.port, ingress=True, peers=place.groups, ranges=here):
+    if not admits(theirs, target.port, ingress=True, peers=place.groups, ranges=here):
         return Gap(
             f"no ingress rule of {_names(theirs)} admits {_names(mine)} on port {target.port}",
             f"let {target.name} be reached on port {target.port} from that security group",
@@ -193,11 +193,12 @@ def _names(groups: list[Group]) -> str:
     return named or "its security groups, of which it has none,"
 
 
-def _admits(
-    groups: list[Group], port: int, *, ingress: bool, peers: Iterable[str], ranges: Iterable[Range | None]
+def admits(
+    groups: list[Group], port: int, *, ingress: bool, peers: Iterable[str] = (), ranges: Iterable[Range | None]
 ) -> bool:
     """Whether any rule of any group admits a peer, known by its groups and by the ranges that it may be in."""
     others, known = frozenset(peers), [one for one in ranges if one is not None]
+    is_public = known == [ANYWHERE]
     for group in groups:
         if group.rules is None:
             return True
@@ -205,6 +206,8 @@ def _admits(
             if rule.ingress != ingress or not rule.ports[0] <= port <= rule.ports[1]:
                 continue
             if rule.is_open_ended or rule.group in others or _covers(rule.range, known):
+                return True
+            if rule.services and is_public:
                 return True
     return False
 

@@ -21,18 +21,20 @@ class Rule:
     Attributes:
         ports: First and last.
         group: The group at the other end, if the rule names one.
-        range: The addresses at the other end; None together with no group where they are only known at deployment, or
-            are those of a prefix list: such a rule counts as admitting.
+        range: The addresses at the other end; None together with no group where they are only known at deployment:
+            such a rule counts as admitting.
+        services: It names a prefix list of AWS instead: the public addresses of its services.
     """
 
     ingress: bool
     ports: tuple[int, int]
     group: str | None = None
     range: Range | None = None
+    services: bool = False
 
     @property
     def is_open_ended(self) -> bool:
-        return self.group is None and self.range is None
+        return self.group is None and self.range is None and not self.services
 
 
 @dataclass(frozen=True)

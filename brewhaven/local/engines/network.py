@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brewhaven.local.engines.callers import CALLERS
 from brewhaven.local.engines.security_groups import Peer, verdict
 
 logger = logging.getLogger("brewhaven.local.network")
@@ -33,6 +34,7 @@ class Interface:
         eni: ``eni-...``.
         ip: Private address.
         groups: Security groups.
+        public: It has a public address, by which an internet gateway lets it out.
         table: Folder in which the shim writes the port of this machine for each port that is listened on.
         token: Secret by which a process proves that it speaks from this interface.
     """
@@ -44,6 +46,7 @@ class Interface:
     groups: tuple[str, ...]
     account: str
     region: str
+    public: bool = False
     table: Path | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -66,7 +69,14 @@ class Network:
         self._by_token: dict[str, Interface] = {}
 
     def attach(
-        self, subnet: str, groups: list[str], description: str, table: Path | None = None, ip: str | None = None
+        self,
+        subnet: str,
+        groups: list[str],
+        description: str,
+        table: Path | None = None,
+        ip: str | None = None,
+        *,
+        public: bool = False,
     ) -> Interface:
         """Make a network interface in a subnet of the current account and region; with a given address or a free one.
 
@@ -88,6 +98,7 @@ class Network:
                 groups=tuple(groups) or (ec2._DEFAULT_SG_ID,),
                 account=get_account_id(),
                 region=get_region(),
+                public=public,
                 table=table,
             )
             self._by_ip[interface.ip] = self._by_token[interface.token] = interface
@@ -128,6 +139,7 @@ class Network:
         """Remove a network interface; one that is gone already is no error."""
         from ministack.services import ec2
 
+        CALLERS.remove(interface)
         with self._lock:
             self._by_ip.pop(interface.ip, None)
             self._by_token.pop(interface.token, None)

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brewhaven.local.engines.containers import SHIM
+from brewhaven.local.engines.function_networks import FUNCTION_NETWORKS
 from brewhaven.local.registry import correction, replace
 
 # What AWS sets for every function, what makes the SDKs find this cloud, and the worker script's own carriers.
@@ -33,12 +35,20 @@ _PLATFORM = frozenset(
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _LIBRARY = "_LAMBDA_RUNTIME_LIBRARY"
+_SHIM = "_LAMBDA_NETWORK_SHIM"
 _INIT_FAILED = re.compile(r"^Worker init failed: (Runtime\.\w+): (.*)$", re.DOTALL)
 
 _PYTHON_SCRIPT_CHANGES = (
     (
         "import sys, json, importlib, traceback, os, time\n",
-        f"import sys, os\nsys.path.append(os.environ.pop({_LIBRARY!r}))\nimport json, importlib, traceback, time\n"
+        f"import sys, os\nsys.path.append(os.environ.pop({_LIBRARY!r}))\n"
+        f"if {_SHIM!r} in os.environ:\n"
+        f"    sys.path.insert(0, os.environ.pop({_SHIM!r}))\n"
+        "    import sitecustomize\n"
+        "    del sys.path[0]\n"
+        "    for name in [name for name in os.environ if name.startswith('BREWHAVEN_')]:\n"
+        "        del os.environ[name]\n"
+        "import json, importlib, traceback, time\n"
         "def _init_error(error, module):\n"
         "    if isinstance(error, ImportError):\n"
         '        return f"Runtime.ImportModuleError: Unable to import module {module!r}: {error}"\n'
@@ -131,8 +141,11 @@ class _Processes:
             or f"/aws/lambda/{config.get('FunctionName')}",
             "_HANDLER": config.get("Handler", ""),
         }
+        if (config.get("VpcConfig") or {}).get("SubnetIds"):
+            environment |= FUNCTION_NETWORKS.join(self._starting.worker, temporary.parent / "network")
         if arguments[0] == sys.executable:
             environment[_LIBRARY] = str(runtime_library())
+            environment[_SHIM] = str(SHIM)
             environment.pop("NODE_PATH", None)
             # -I: no PYTHONPATH, no user packages; -S: no site-packages of the tool.
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]
@@ -151,13 +164,24 @@ def workers_see_what_aws_gives() -> None:
 
     def spawn(original: Any) -> Any:
         def start(worker: Any) -> Any:
-            starting.config = worker.config
+            starting.config, starting.worker = worker.config, worker
+            FUNCTION_NETWORKS.leave(worker)  # of an earlier process
             return original(worker)
 
         return start
 
+    def end(original: Any) -> Any:
+        def kill(workers: Any) -> None:
+            ended = [worker for worker in workers if worker is not None]
+            original(ended)
+            for worker in ended:
+                FUNCTION_NETWORKS.leave(worker)
+
+        return kill
+
     replace(lambda_runtime, "subprocess", lambda _: _Processes(starting))
     replace(lambda_runtime.Worker, "_spawn", spawn)
+    replace(lambda_runtime, "kill_workers", end)
     replace(lambda_runtime, "_PYTHON_WORKER_SCRIPT", _changed("Python worker", _PYTHON_SCRIPT_CHANGES))
     replace(lambda_runtime, "_NODEJS_WORKER_SCRIPT", _changed("Node.js worker", _NODE_SCRIPT_CHANGES))
 
