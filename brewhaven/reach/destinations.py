@@ -12,7 +12,14 @@ from brewhaven.diff.model import Key, Resource
 from brewhaven.reach.template_network import default_group, identity
 from brewhaven.reach.topology import Destination, Topology
 
-_PORTS = {"postgres": 5432, "postgresql": 5432, "aurora-postgresql": 5432, "mysql": 3306, "mariadb": 3306, "aurora-mysql": 3306}
+_PORTS = {
+    "postgres": 5432,
+    "postgresql": 5432,
+    "aurora-postgresql": 5432,
+    "mysql": 3306,
+    "mariadb": 3306,
+    "aurora-mysql": 3306,
+}
 _CACHE_PORT = 6379
 _GROUPS = ("VPCSecurityGroups", "VpcSecurityGroupIds", "SecurityGroupIds", "VpcSecurityGroups")
 _SUBNETS = ("DBSubnetGroupName", "CacheSubnetGroupName", "SubnetIds", "VpcSubnetIds")

@@ -101,9 +101,7 @@ class _Reader:
                 continue
             if self._id(route.stack, properties.get("RouteTableId"), "AWS::EC2::RouteTable") != table:
                 continue
-            for target in self.side.targets(
-                route.stack, [properties.get("GatewayId"), properties.get("NatGatewayId")]
-            ):
+            for target in self.side.targets(route.stack, [properties.get("GatewayId"), properties.get("NatGatewayId")]):
                 if target.type == "AWS::EC2::InternetGateway":
                     yield Route("internet gateway", identity(target), self.side.name(target))
                 elif target.type == "AWS::EC2::NatGateway":

@@ -24,9 +24,7 @@ def templates(assembly: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("switches", VARIANTS, ids=lambda switches: "-".join(switches.values()))
-def test_every_part_of_the_shop_reaches_what_it_calls(
-    assembly: Callable[..., Path], switches: dict[str, str]
-) -> None:
+def test_every_part_of_the_shop_reaches_what_it_calls(assembly: Callable[..., Path], switches: dict[str, str]) -> None:
     found = survey_templates(templates(assembly(**switches)))
     assert [missing.text for missing in found.missing] == []
 

@@ -305,7 +305,7 @@ class Service:
             },
             "Service": {
                 "Type": "AWS::ECS::Service",
-                "DependsOn": ["Listener"],
+                "DependsOn": ["Listener", "WayOut", "TableA", "TableB"],
                 "Properties": {
                     "ServiceName": "web",
                     "Cluster": {"Ref": "Cluster"},

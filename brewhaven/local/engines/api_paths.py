@@ -52,7 +52,9 @@ def with_paths(application: Application) -> Application:
             return
         _key, region, signed_for = signature
         service = service_signed_for(signed_for)
-        way = way_of(caller.place, caller.interface.account, caller.interface.region, service, region)
+        if region != caller.interface.region:
+            service = f"{service} of {region}"  # endpoints lead to their own region only
+        way = way_of(caller.place, caller.interface.account, caller.interface.region, service)
         if isinstance(way, Gap):
             _cut_off(caller, service, way)
             return
@@ -68,17 +70,14 @@ def with_paths(application: Application) -> Application:
     return followed
 
 
-def way_of(place: Place, account: str, region: str, service: str, wanted_region: str = "") -> Way | Gap | None:
-    """The way from a place to a service; None where the place's subnet is no more, and nothing can be said.
-
-    Args:
-        wanted_region: Region of the service, if it may be another: endpoints lead to their own region only.
-    """
-    network = live_network.topology(account, region)
-    if not live_network.knows(place, network):
-        return None
-    elsewhere = wanted_region not in {"", region}
-    return paths.to_service(network, place, f"{service} of {wanted_region}" if elsewhere else service)
+def way_of(place: Place, account: str, region: str, service: str) -> Way | Gap | None:
+    """The way from a place to a service; None where the place's subnet is no more, and nothing can be said."""
+    for fresh in (False, True):
+        network = live_network.topology(account, region, fresh=fresh)
+        way = paths.to_service(network, place, service) if place.subnet in network.subnets else None
+        if isinstance(way, Way):
+            return way
+    return way
 
 
 def _signature(scope: Scope) -> tuple[str, str, str] | None:
@@ -95,10 +94,10 @@ def _signature(scope: Scope) -> tuple[str, str, str] | None:
 
 def _cut_off(caller: Caller, service: str, gap: Gap) -> None:
     """End the connection without an answer, and say why where the caller's author looks."""
-    subnet = live_network.topology(caller.interface.account, caller.interface.region).subnets[caller.interface.subnet]
+    network = live_network.topology(caller.interface.account, caller.interface.region)
     text = (
-        f"No path from {caller.name} to {service}: {gap.reason} ({subnet.name}). On AWS the call waits until it times "
-        f"out; here the connection is closed. To open a path, {gap.remedy}."
+        f"No path from {caller.name} to {service}: {gap.reason} ({network.subnets[caller.interface.subnet].name}). "
+        f"On AWS the call waits until it times out; here the connection is closed. To open a path, {gap.remedy}."
     )
     caller.say_once(service, text)
     logger.warning("%s", text)

@@ -48,7 +48,9 @@ class FunctionNetworks:
                 table,
             )
         keys = self._own_keys(config)
-        caller = Caller(f"the function {config['FunctionName']}", interface, lambda text: worker._stderr_queue.put(text))
+        caller = Caller(
+            f"the function {config['FunctionName']}", interface, lambda text: worker._stderr_queue.put(text)
+        )
         CALLERS.add(caller, key=keys["AWS_ACCESS_KEY_ID"])
         with self._lock:
             self._interfaces[id(worker)] = (interface, keys["AWS_ACCESS_KEY_ID"])

@@ -1,6 +1,7 @@
 """The networks that are deployed on the local cloud, as `brewhaven.reach` follows them: read from EC2's own records.
 
-A second is remembered: every call of every task asks, and what was changed counts for the next call but one.
+A second is remembered, because every call of every task asks. So a path that was closed a moment ago may still be seen;
+before one is called missing, the records are read again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from brewhaven.reach.topology import (
     Endpoint,
     Group,
     Nat,
-    Place,
     Route,
     Rule,
     Subnet,
@@ -32,10 +32,10 @@ Record = dict[str, Any]
 _remembered: dict[tuple[str, str], tuple[float, Topology]] = {}
 
 
-def topology(account: str, region: str) -> Topology:
-    """The networks of an account and region, at most a second old."""
+def topology(account: str, region: str, *, fresh: bool = False) -> Topology:
+    """The networks of an account and region: at most a second old, or as they are now."""
     known = _remembered.get((account, region))
-    if known and known[0] > time.monotonic():
+    if known and known[0] > time.monotonic() and not fresh:
         return known[1]
     from ministack.core.responses import request_scope
 
@@ -43,11 +43,6 @@ def topology(account: str, region: str) -> Topology:
         found = _read()
     _remembered[account, region] = (time.monotonic() + REMEMBERED_SECONDS, found)
     return found
-
-
-def knows(place: Place, network: Topology) -> bool:
-    """Whether a place is in a network of these; its subnet may be gone while its program still runs."""
-    return place.subnet in network.subnets
 
 
 def policy_of(endpoint: str, account: str, region: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Any
 
 from brewhaven.local.engines.live_network import rules
 from brewhaven.reach.paths import admits
@@ -48,14 +49,15 @@ def _names(groups: tuple[str, ...]) -> str:
 
 def _admits(groups: tuple[str, ...], peer: Peer, port: int, *, ingress: bool) -> bool:
     address = ipaddress.ip_network(peer.ip)
-    return admits([_group(id_) for id_ in groups], port, ingress=ingress, peers=peer.groups, ranges=(address,))
+    known = [Group(id_, id_, tuple(rules(_record(id_)))) for id_ in groups]
+    return admits(known, port, ingress=ingress, peers=peer.groups, ranges=(address,))
 
 
-def _group(id_: str) -> Group:
+def _record(group: str) -> dict[str, Any]:
     """A group as it is now; one that is gone has no rules."""
     from ministack.services import ec2
 
     for (_account, _region, group_id), record in ec2._security_groups.all_items():
-        if group_id == id_:
-            return Group(id_, id_, tuple(rules(record)))
-    return Group(id_, id_, ())
+        if group_id == group:
+            return dict(record)
+    return {}

@@ -92,8 +92,18 @@ def endpoint_policies_decide() -> None:
 
         return message
 
+    def response(original: Any) -> Any:
+        def respond(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> Any:
+            if _stopped.get() and not details.get("message") and not details.get("error_code"):
+                explicit, resource = bool(details.get("explicit_deny")), details.get("resource_arn", "*")
+                details["message"] = iam_actions.identity_denial_message(action, principal_arn, resource, explicit)
+            return original(service, action, principal_arn, request_id, **details)
+
+        return respond
+
     replace(iam_evaluator, "enforce", enforce)
     replace(iam_actions, "identity_denial_message", sentence)
+    replace(iam_actions, "access_denied_response", response)
 
 
 @correction

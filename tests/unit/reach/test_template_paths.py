@@ -101,7 +101,10 @@ def policy(action: str, on: Any, effect: str = "Allow") -> dict[str, Any]:
         (policy("secretsmanager:GetSecretValue", ref("Secret")), None),
         (policy("secretsmanager:*", "*"), None),
         (policy("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:*:*:secret:*"), None),
-        (policy("secretsmanager:DescribeSecret", ref("Secret")), "secretsmanager:GetSecretValue on the Password secret"),
+        (
+            policy("secretsmanager:DescribeSecret", ref("Secret")),
+            "secretsmanager:GetSecretValue on the Password secret",
+        ),
         (policy("secretsmanager:GetSecretValue", ref("Other")), "secretsmanager:GetSecretValue on the Password secret"),
         (policy("*", "*", "Deny"), "secretsmanager:GetSecretValue on the Password secret"),
     ],
@@ -397,5 +400,3 @@ def test_a_path_is_followed_into_another_stack() -> None:
         "Endpoint": interface_endpoint("sns", VpcId=of_earlier("PublishVpc"), SubnetIds=[of_earlier("PublishSubnet")]),
     }
     assert look({**later, **door}, Earlier=earlier).missing == []
-
-
