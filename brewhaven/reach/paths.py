@@ -67,8 +67,8 @@ def _remedy(service: str) -> str:
     if service in GATEWAY_SERVICES:
         return f"attach a gateway endpoint for {service} to the subnet's route table; it costs nothing"
     return (
-        f"give the VPC an interface endpoint for {service} with private DNS, or run this outside of the VPC if it needs "
-        "no private address"
+        f"give the VPC an interface endpoint for {service} with private DNS, or run this outside of the VPC if it "
+        "needs no private address"
     )
 
 

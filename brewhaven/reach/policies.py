@@ -41,7 +41,7 @@ def _is_action(pattern: str, action: str) -> bool:
 
 
 def _is_for(admitted: Target, wanted: Target, action: str) -> bool:
-    """Whether a statement is about what is wanted. A role that names more than the policy counts as admitted in part."""
+    """Whether a statement is about what is wanted; a role may name more than the policy."""
     if admitted.exact == "*" or wanted.exact == "*":
         return True
     if admitted.key is not None and wanted.key is not None:

@@ -1,4 +1,4 @@
-"""Everything that a deployment's functions, tasks and servers need: by which way each is reached, or what is missing."""
+"""What a deployment's functions, tasks and servers need: by which way each is reached, or which hop is missing."""
 
 from __future__ import annotations
 

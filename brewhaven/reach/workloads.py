@@ -268,9 +268,9 @@ class Workloads:
     def _allowed(self, roles: list[Resource]) -> Iterator[Permission]:
         keys = {role.key for role in roles}
         for permission in self.permissions:
-            if permission.principal in keys and permission.effect == "Allow" and permission.scope == "identity":
-                if not self._asked_by_a_service(permission):
-                    yield permission
+            is_theirs = permission.principal in keys and permission.scope == "identity"
+            if is_theirs and permission.effect == "Allow" and not self._asked_by_a_service(permission):
+                yield permission
 
     def _asked_by_a_service(self, permission: Permission) -> bool:
         """A key is used by the service whose data it encrypts, in the caller's name: the caller does not call KMS."""

@@ -1,4 +1,4 @@
-"""API calls from inside a VPC and their paths (engines/api_paths.py, callers.py, function_networks.py, live_network.py)."""
+"""API calls from inside a VPC and their paths (engines/api_paths.py, callers.py, function_networks.py)."""
 
 from __future__ import annotations
 

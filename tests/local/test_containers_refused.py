@@ -192,6 +192,7 @@ def test_tasks_are_replaced_when_the_services_network_changes(service: Service) 
             "AwsvpcConfiguration": {
                 "Subnets": [{"Ref": "SubnetB"}],
                 "SecurityGroups": [{"Ref": "TaskGroup"}],
+                "AssignPublicIp": "ENABLED",
             }
         }
     }

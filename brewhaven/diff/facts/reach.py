@@ -23,7 +23,7 @@ def facts(side: Side, network: Network) -> Iterator[Fact]:
         by_way: dict[str, list[str]] = {}
         for reached in listed:
             by_way.setdefault(reached.through, []).append(reached.target)
-        words = join_words(f"{join_words(targets)} through {through}" for through, targets in by_way.items())
+        words = "; ".join(f"{join_words(targets)} through {through}" for through, targets in by_way.items())
         yield Fact(
             topic="network",
             key=("reach", workload, words),

@@ -48,9 +48,11 @@ class FunctionNetworks:
                 table,
             )
         keys = self._own_keys(config)
-        caller = Caller(
-            f"the function {config['FunctionName']}", interface, lambda text: worker._stderr_queue.put(text)
-        )
+
+        def say(text: str) -> None:
+            worker._stderr_queue.put(text)  # another queue after each start
+
+        caller = Caller(f"the function {config['FunctionName']}", interface, say)
         CALLERS.add(caller, key=keys["AWS_ACCESS_KEY_ID"])
         with self._lock:
             self._interfaces[id(worker)] = (interface, keys["AWS_ACCESS_KEY_ID"])

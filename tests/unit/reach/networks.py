@@ -149,7 +149,7 @@ def look(*parts: Resources, **stacks: Resources) -> Survey:
     whole: Resources = {}
     for part in parts:
         whole |= part
-    return survey_templates({"Shop": {"Resources": whole}, **{name: body for name, body in stacks.items()}})
+    return survey_templates({"Shop": {"Resources": whole}, **stacks})
 
 
 def said(*parts: Resources) -> list[str]:

@@ -228,8 +228,9 @@ def test_a_task_without_one_lacks_every_hop_from_its_image_on(subnet: str) -> No
 
 
 def test_a_task_is_given_its_secrets_through_its_own_network() -> None:
-    secrets = {"Secrets": [{"Name": "PASSWORD", "ValueFrom": ref("Secret")},
-                           {"Name": "COLOUR", "ValueFrom": "arn:aws:ssm:us-east-1:111122223333:parameter/colour"}]}  # fmt: skip
+    parameter = "arn:aws:ssm:us-east-1:111122223333:parameter/colour"
+    given = {"PASSWORD": ref("Secret"), "COLOUR": parameter}
+    secrets = {"Secrets": [{"Name": name, "ValueFrom": source} for name, source in given.items()]}
     secret = {"Secret": resource("AWS::SecretsManager::Secret", "Secret")}
     found = look(network(), secret, {"Role": role()}, tasks("Isolated", public=False, **secrets))
     assert {"to be given PASSWORD", "to be given COLOUR"} == {
@@ -336,7 +337,8 @@ def test_a_database_is_given_by_its_secret_and_by_a_parameter() -> None:
         ),
     }
     by_secret = role(("secretsmanager:GetSecretValue", ref("Secret")))
-    by_path = role(("ssm:GetParameter", {"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/shop/config"}))  # fmt: skip
+    path = {"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/shop/config"}
+    by_path = role(("ssm:GetParameter", path))
     for given in (by_secret, by_path):
         [text] = said(network(), database(), more, {"Role": given, "Worker": function()})
         assert "is given the Orders database" in text
