@@ -18,6 +18,7 @@ from typing import Any
 
 from brewhaven.local.engines.containers import SHIM
 from brewhaven.local.engines.function_networks import FUNCTION_NETWORKS
+from brewhaven.local.engines.native_layers import with_own_wheels
 from brewhaven.local.registry import correction, replace
 
 # What AWS sets for every function, what makes the SDKs find this cloud, and the worker script's own carriers.
@@ -36,6 +37,7 @@ _PLATFORM = frozenset(
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _LIBRARY = "_LAMBDA_RUNTIME_LIBRARY"
 _SHIM = "_LAMBDA_NETWORK_SHIM"
+_LAYERS = "_LAMBDA_LAYERS_DIRS"
 _INIT_FAILED = re.compile(r"^Worker init failed: (Runtime\.\w+): (.*)$", re.DOTALL)
 
 _PYTHON_SCRIPT_CHANGES = (
@@ -144,6 +146,8 @@ class _Processes:
         if (config.get("VpcConfig") or {}).get("SubnetIds"):
             environment |= FUNCTION_NETWORKS.join(self._starting.worker, temporary.parent / "network")
         if arguments[0] == sys.executable:
+            if _LAYERS in environment:
+                environment[_LAYERS] = with_own_wheels(environment[_LAYERS], temporary.parent / "layer_native")
             environment[_LIBRARY] = str(runtime_library())
             environment[_SHIM] = str(SHIM)
             environment.pop("NODE_PATH", None)
