@@ -44,7 +44,7 @@ class Catalog:
         return to_record(item) if item else None
 
     def save(self, record: Record) -> None:
-        at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._client.put_item(TableName=self._table, Item={**self._key(record.key), **self._to_item(record, at)})
 
     def finish(self, record: Record) -> None:
@@ -119,7 +119,7 @@ def _to_map(label: Label) -> Item:
     return {
         "M": {
             "name": {"S": label.name},
-            "confidence": {"N": f"{label.confidence:.2f}"},
+            "confidence": {"N": f"{label.confidence:.0f}"},
             "parent": {"S": label.parent},
         }
     }

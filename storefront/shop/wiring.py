@@ -9,6 +9,7 @@ from shop.adapters.limits import DynamoLimiter
 from shop.adapters.orders import DynamoOrders
 from shop.adapters.people import Argon2Hasher, DynamoPeople
 from shop.adapters.pictures import S3Pictures
+from shop.adapters.rejected_pictures import DynamoRejectedPictures
 from shop.adapters.secret import SecretKeys
 from shop.adapters.sessions import CookieSigner, DynamoSessions
 from shop.adapters.switches import ParameterSwitches
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Services:
         pictures=S3Pictures(
             aws.client("s3", config=config.merge(Config(signature_version="s3v4"))), settings.asset_bucket
         ),
+        rejected_pictures=DynamoRejectedPictures(table),
         signer=CookieSigner(secrets),
         switches=ParameterSwitches(aws.client("ssm", config=config), settings.config_parameter, known),
         checks={"table": lambda: table.get(keys.BOARD, consistent=False), "session secret": secrets},

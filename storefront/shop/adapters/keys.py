@@ -15,6 +15,7 @@
 | attempts | `RATE#<what>#<hash of who>` | `<start of the window>` | | |
 | sale | `SALES#<day>` | `<paid at>#<order>` | | |
 | collected order | `COLLECTED#<day>` | `<collected at>#<order>` | | |
+| picture, looked at | `PICTURE#<name>` | `PICTURE` | `REJECTED_PICTURE` / `<at>#<name>`, until dismissed | |
 
 | question | answered by |
 |---|---|
@@ -26,6 +27,7 @@
 | my orders | Query `CUSTOMER#<owner>`, newest first, then BatchGetItem |
 | who is staff | Query `STAFF` |
 | today's sales | Query `SALES#<day>` |
+| rejected pictures | one Query of ByCategory, `gsi1pk = REJECTED_PICTURE` |
 | sign out everywhere | Query `CUSTOMER#<id>`, `begins_with(sk, 'SESSION#')` |
 
 The menu is one partition of the index because it is small (tens of products, some 30 kB) and read as a whole: one
@@ -41,6 +43,7 @@ BY_CATEGORY = ("ByCategory", "gsi1pk", "gsi1sk")
 OPEN_ORDERS = ("OpenOrders", "gsi2pk", "gsi2sk")
 MENU = "MENU"
 RETIRED = "RETIRED"
+REJECTED_PICTURE = "REJECTED_PICTURE"
 OPEN = "OPEN"
 STAFF = "STAFF"
 BOARD: Key = (MENU, "CATEGORIES")
@@ -92,3 +95,11 @@ def sale(day: str, paid: str, order_id: str) -> Key:
 
 def collected(day: str, at: str, order_id: str) -> Key:
     return f"COLLECTED#{day}", f"{at}#{order_id}"
+
+
+def picture(picture_id: str) -> Key:
+    return f"PICTURE#{picture_id}", "PICTURE"
+
+
+def picture_id(pk: str) -> str:
+    return pk.removeprefix("PICTURE#")

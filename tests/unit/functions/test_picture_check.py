@@ -263,7 +263,7 @@ def test_what_cannot_be_shown_is_refused(data: bytes, why: str) -> None:
 
 def test_a_record_survives_the_table() -> None:
     records = [
-        Record(KEY, "abc", True, True, (), (Label("Cup", 81.25, "Drink"),), 800, 600),
+        Record(KEY, "abc", True, True, (), (Label("Cup", 81.0, "Drink"),), 800, 600),
         Record(KEY, "abc", False, False, ("Because.",), (), 0, 0),
     ]
     for record in records:
