@@ -89,7 +89,9 @@ def test_a_batch_is_noted_and_announced(worker: Worker, event: Event) -> None:
     ]
 
 
-def test_an_announcement_is_the_message_as_it_came_with_what_subscribers_filter_by(worker: Worker, event: Event) -> None:
+def test_an_announcement_is_the_message_as_it_came_with_what_subscribers_filter_by(
+    worker: Worker, event: Event
+) -> None:
     said = event(total_cents=480)
     worker(said)
     assert worker.sns.published == [
@@ -125,7 +127,11 @@ def test_a_failure_is_logged_with_what_finds_it(
     said = event()
     assert worker(said, event(), receive_count=3) == ["m0"]
     failure, success = logged(worker.log.getvalue())
-    assert (failure["event_id"], failure["event_type"], failure["order_id"]) == (said["id"], "order.paid", said["order_id"])
+    assert (failure["event_id"], failure["event_type"], failure["order_id"]) == (
+        said["id"],
+        "order.paid",
+        said["order_id"],
+    )
     assert (failure["message_id"], failure["receive_count"], failure["level"]) == ("m0", "3", "ERROR")
     assert "sns.us-east-1.amazonaws.com" in failure["why"]
     assert success["message"] == "event processed"
@@ -268,9 +274,7 @@ def test_two_workers_with_the_same_event_announce_it_once(world: World, event: E
     assert ProcessedEvents(world.database()).once(one, lambda: pytest.fail("announced twice")) is False
 
 
-def test_how_long_an_event_waited_is_measured(
-    worker: Worker, event: Event, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_how_long_an_event_waited_is_measured(worker: Worker, event: Event, capsys: pytest.CaptureFixture[str]) -> None:
     worker(event(at="2026-11-28T09:59:59.000Z"), event(at="2999-01-01T00:00:00Z", id=str(uuid.uuid4())))
     waited = metrics_in(capsys.readouterr().out)["SecondsToProcess"]
     assert len(waited) == 2

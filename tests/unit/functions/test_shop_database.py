@@ -98,7 +98,9 @@ def test_a_certificate_of_somebody_else_is_refused(world: World, monkeypatch: py
     connect = socket.create_connection
     monkeypatch.setattr(socket, "create_connection", lambda place, timeout: connect(("localhost", place[1]), timeout))
     database = world.database(place=replace(world.place, host="db.example"))
-    with pytest.raises(DatabaseRefusedError, match=r"the certificate of db\.example is not to be trusted: Hostname mis"):
+    with pytest.raises(
+        DatabaseRefusedError, match=r"the certificate of db\.example is not to be trusted: Hostname mis"
+    ):
         database.transaction(one)
 
 
