@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from brewhaven.reach.topology import ANYWHERE, Destination, Endpoint, Group, Place, Range, Route, Subnet, Topology
 
 HTTPS = 443
+INTERNET = "the internet"
+"""In place of a service: what is no service of AWS, such as a public registry of images."""
+
 GATEWAY_SERVICES = ("s3", "dynamodb")
 """The services that have gateway endpoints."""
 
@@ -45,9 +48,13 @@ def to_service(network: Topology, place: Place, service: str) -> Way | Gap:
     name leads to it and nowhere else. A gateway endpoint is a route, and a narrower one than the route to the internet.
 
     Args:
-        service: As in the names of endpoints: `secretsmanager`, `ecr.api`, `s3`.
+        service: As in the names of endpoints: `secretsmanager`, `ecr.api`, `s3`; or `INTERNET`.
     """
     subnet = network.subnets[place.subnet]
+    if service == INTERNET:
+        if subnet.outward is None:
+            return Gap("the subnet has no route to it", "give the subnet a route through a NAT gateway")
+        return _outward(network, place, subnet, subnet.outward, "")
     named = [endpoint for endpoint in network.endpoints if (endpoint.vpc, endpoint.service) == (subnet.vpc, service)]
     interfaces = [endpoint for endpoint in named if endpoint.kind == "interface"]
     vpc = network.vpcs.get(subnet.vpc)

@@ -15,6 +15,7 @@ from brewhaven.diff.facts.statements import Permission, Target, permissions
 from brewhaven.diff.model import Key, Resource
 from brewhaven.diff.values import as_list, text
 from brewhaven.reach.destinations import Destinations
+from brewhaven.reach.paths import INTERNET
 from brewhaven.reach.services import service_of
 from brewhaven.reach.template_network import default_group, identity
 from brewhaven.reach.topology import Place, Topology
@@ -31,6 +32,12 @@ _DELIVERED = ("sqs:SendMessage*", "sqs:GetQueue*", "sns:Publish", "lambda:Invoke
 _MANAGED = {
     "AmazonSSMManagedInstanceCore": ("ssm", "ssmmessages", "ec2messages"),
     "CloudWatchAgentServerPolicy": ("monitoring", "logs", "ssm"),
+    "AmazonDynamoDB*": ("dynamodb",),
+    "AmazonS3*": ("s3",),
+    "AmazonSNS*": ("sns",),
+    "AmazonSQS*": ("sqs",),
+    "AmazonRekognition*": ("rekognition",),
+    "SecretsManagerReadWrite": ("secretsmanager",),
 }
 """Managed policies by which a program calls services, and which. What AWS itself does by others needs no path."""
 
@@ -113,7 +120,7 @@ class Workloads:
             self.side.name(function),
             "SubnetIds" in vpc,
             self._places(subnets, groups, public=False),  # in a VPC a function never has a public address
-            _by_service(asked),
+            _joined([*_by_service(asked), *self._managed(roles)]),
             self._given(function, [function], roles),
         )
 
@@ -162,7 +169,7 @@ class Workloads:
         if definition is None or not awsvpc:
             return None  # a task on a container instance of another network mode shares the instance's network
         roles = self._roles(definition.stack, definition.properties.get("TaskRoleArn"))
-        needs = [*self._to_start(definition), *_by_service(self._allowed(roles))]
+        needs = [*self._to_start(definition), *_by_service(self._allowed(roles)), *self._managed(roles)]
         return Workload(
             service,
             f"each task of {self.side.name(service)}",
@@ -190,6 +197,8 @@ class Workloads:
                 yield Need("ecr.api", "to pull its image", pulled)
                 yield Need("ecr.dkr", "to pull its image")
                 yield Need("s3", "to pull its image, whose layers are there", (("s3:GetObject", _LAYERS),))
+            else:
+                yield Need(INTERNET, f"to pull its image {image}")
             for secret in as_list(container.get("Secrets")):
                 kind = "ssm" if self._is_parameter(definition.stack, secret.get("ValueFrom")) else "secretsmanager"
                 given = _asks(one for one in allowed if service_of(one.action) == kind)
@@ -297,8 +306,9 @@ class Workloads:
         for role in roles:
             for value in as_list(role.properties.get("ManagedPolicyArns")):
                 name = self.side.say(role.stack, value).rpartition("/")[2]
-                for service in _MANAGED.get(name, ()):
-                    yield Need(service, f"by the AWS managed policy {name}")
+                for pattern, services in _MANAGED.items():
+                    if fnmatchcase(name, pattern):
+                        yield from (Need(service, f"by the AWS managed policy {name}") for service in services)
 
     def _given(self, workload: Resource, holders: list[Resource], roles: list[Resource]) -> tuple[Key, ...]:
         values = [(one.stack, value) for one in holders for value in environment_of(one).values()]

@@ -67,6 +67,11 @@ class Callers:
             for name in [name for name, caller in list(known.items()) if caller.interface is interface]:
                 known.pop(name, None)
 
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._by_key.clear()
+        self._by_session.clear()
+
     def of(self, key: str) -> Caller | None:
         """Who signs with an access key; None for everybody who is outside of any VPC."""
         found = self._by_key.get(key)

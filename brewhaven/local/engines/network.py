@@ -186,6 +186,7 @@ class Network:
         """Drop every interface; also those of an earlier run that the emulator restored."""
         from ministack.services import ec2
 
+        CALLERS.clear()
         with self._lock:
             self._by_ip.clear()
             self._by_token.clear()

@@ -72,7 +72,8 @@ def look_at(data: bytes) -> Look:
             small = picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise NoPictureError(str(error)) from error
-    points: list[tuple[int, int, int]] = [pixel for pixel in small.getdata() if isinstance(pixel, tuple)]
+    raw = small.tobytes()
+    points = list(zip(raw[0::3], raw[1::3], raw[2::3], strict=True))
     lights = [sum(point) / 7.65 for point in points]
     middle = sum(lights) / len(lights)
     spread = (sum((light - middle) ** 2 for light in lights) / len(lights)) ** 0.5

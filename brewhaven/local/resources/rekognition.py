@@ -29,6 +29,9 @@ MODERATION_MODEL = (
 STANDING_FOR = {"magenta": "Rude Gestures", "cyan": "Alcohol"}
 """Colours that nearly no photograph has much of, and the moderation label that each stands for."""
 
+STANDS_OUT = 0.2
+"""The share of a picture from which such a colour counts."""
+
 MOST_BYTES, MOST_BYTES_IN_S3 = 5 * 1024 * 1024, 15 * 1024 * 1024
 LEAST_SIDE = 50
 LABEL_CONFIDENCE, MODERATION_CONFIDENCE = 55.0, 50.0
@@ -158,12 +161,16 @@ def detect_moderation_labels(request: Request) -> Request:
     look = _picture(request)
     least = float(request.get("MinConfidence", MODERATION_CONFIDENCE))
     found = [
-        {"Name": label, "ParentName": "", "TaxonomyLevel": 1, "Confidence": _confidence(look.share(colour))}
+        (_confidence(look.share(colour)), label)
         for colour, label in STANDING_FOR.items()
-        if look.share(colour) >= 0.2
+        if look.share(colour) >= STANDS_OUT
     ]
-    kept = sorted((one for one in found if one["Confidence"] >= least), key=lambda one: -one["Confidence"])
-    return {"ModerationLabels": kept, "ModerationModelVersion": MODERATION_MODEL, "ContentTypes": []}
+    labels = [
+        {"Name": label, "ParentName": "", "TaxonomyLevel": 1, "Confidence": confidence}
+        for confidence, label in sorted(found, reverse=True)
+        if confidence >= least
+    ]
+    return {"ModerationLabels": labels, "ModerationModelVersion": MODERATION_MODEL, "ContentTypes": []}
 
 
 @correction

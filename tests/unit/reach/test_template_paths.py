@@ -250,6 +250,23 @@ def test_the_layers_of_an_image_come_through_the_endpoint_of_s3() -> None:
                 tasks("Public", public=True)) == []  # fmt: skip
 
 
+def test_an_image_of_a_public_registry_comes_over_the_internet() -> None:
+    parts = {"Role": role(), "Logs": interface_endpoint("logs"), "Door": DOOR}
+    own = tasks("Isolated", public=False, Image="public.ecr.aws/nginx/nginx:1")
+    assert said(network(), parts, own) == [
+        "Each task of the Shop service in the Isolated subnet calls the internet to pull its image "
+        "public.ecr.aws/nginx/nginx:1, but the subnet has no route to it."
+    ]
+    assert said(network(), {"Role": role()}, tasks("Public", public=True, Image="public.ecr.aws/nginx/nginx:1")) == []
+
+
+def test_what_a_managed_policy_allows_is_called_as_well() -> None:
+    reader = role()
+    reader["Properties"]["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AmazonSQSFullAccess"]
+    [text] = said(network(), {"Role": reader, "Worker": function("Isolated")})
+    assert "calls sqs by the AWS managed policy AmazonSQSFullAccess" in text
+
+
 def test_a_private_name_wins_over_the_route_to_the_internet() -> None:
     endpoint = {"Door": group("Door"), "Endpoint": interface_endpoint("secretsmanager")}
     [text] = said(network(), endpoint, {"Role": READS_SECRET}, tasks("Public", public=True))
