@@ -186,3 +186,5 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
 def _recorded(local: dict[str, Any]) -> None:
     for kind, sentence in local["recorded_only"].items():
         say(f"  [yellow]Recorded only[/yellow]  {escape(kind)}: {escape(sentence)}")
+    for sentence in local["stand_ins"].values():
+        say(f"  [yellow]Stand-in[/yellow]  {escape(sentence)}")

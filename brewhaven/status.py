@@ -48,6 +48,7 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         "listening": [],
         "databases": [],
         "recorded_only": {},
+        "stand_ins": {},
         "native_wheels": environments.native_packages(settings.folder / "containers" / "environments"),
         "kept": _PERSISTENT,
     }
@@ -62,14 +63,20 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         cloud = target.local(settings)
         status["databases"] = psql.databases(cloud)
         status["recorded_only"] = _recorded_in_use(cloud)
+        status["stand_ins"] = _stand_ins_in_use(cloud)
     return status
 
 
 def recorded_types() -> dict[str, str]:
     """CloudFormation types that the local cloud only records, each with the sentence that says what is missing."""
+    return dict(_declared().recorded)
+
+
+def _declared() -> registry.Registry:
+    """What the local cloud's extensions say of themselves."""
     for module in pkgutil.iter_modules(resources.__path__):
         importlib.import_module(f"{resources.__name__}.{module.name}")
-    return dict(registry.REGISTRY.recorded)
+    return registry.REGISTRY
 
 
 def _recorded_in_use(cloud: Target) -> dict[str, str]:
@@ -81,6 +88,15 @@ def _recorded_in_use(cloud: Target) -> dict[str, str]:
         for summary in stacks.resources(cloud, stack["StackName"])
     }
     return {kind: sentence for kind, sentence in sorted(recorded.items()) if kind in used}
+
+
+def _stand_ins_in_use(cloud: Target) -> dict[str, str]:
+    """Services that are answered by something simpler, of those whose actions a deployed stack names."""
+    cloudformation = cloud.client("cloudformation")
+    names = [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]]
+    templates = [str(cloudformation.get_template(StackName=name)["TemplateBody"]) for name in names]
+    found = sorted(_declared().stand_ins.items())
+    return {prefix: words for prefix, words in found if any(f"{prefix}:" in template for template in templates)}
 
 
 def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Renew the locks from the exact pins: `make lock`. With `--check` it only says whether the locks agree.
 
 A lock holds every package of every platform with its hashes and no address: which index it comes from is the machine's
-business. There are three: requirements.lock for everything here, and storefront/requirements.txt and
-lambda_src/requirements.txt for what is deployed. These have the versions of the first, so that the shop and the
-functions run on what was tested.
+business. There is requirements.lock for everything here, and one for each of what is deployed: the shop, the functions,
+and the functions that work with pictures. These have the versions of the first, so that all of them run on what was
+tested.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-DEPLOYED = {"shop": ROOT / "storefront", "functions": ROOT / "lambda_src"}
+DEPLOYED = {
+    "shop": ROOT / "storefront",
+    "functions": ROOT / "lambda_src",
+    "functions that work with pictures": ROOT / "lambda_src" / "layers" / "pictures",
+}
 """Who runs on a lock of its own -> the folder with `requirements.in`, the pins, and `requirements.txt`, the lock."""
 HEADER = "# Made by `make lock` from the requirements files.  Not edited by hand.\n"
 

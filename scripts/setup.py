@@ -30,6 +30,8 @@ INPUTS = NODE_INPUTS + (
     "storefront/requirements.txt",
     "lambda_src/requirements.in",
     "lambda_src/requirements.txt",
+    "lambda_src/layers/pictures/requirements.in",
+    "lambda_src/layers/pictures/requirements.txt",
     "requirements.lock",
 )
 REACH = (

@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,15 @@ class Resource:
 
 @dataclass(frozen=True)
 class Template:
-    """One stack's template."""
+    """One stack's template.
+
+    Attributes:
+        beside: The templates of the stacks that were synthesized with it, by stack id: what crosses stacks is there.
+    """
 
     stack: str
     body: dict[str, Any]
+    beside: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def description(self) -> str:
@@ -99,9 +104,8 @@ def synthesize(context: Mapping[str, str], *, account: str, region: str) -> dict
                 f"The stacks do not synthesize: {error}",
                 "`cdk synth` shows the whole error with its place in the code.",
             ) from error
-        return {
-            artifact.stack_name: Template(
-                artifact.stack_name, json.loads(Path(artifact.template_full_path).read_text())
-            )
+        bodies = {
+            artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
             for artifact in assembly.stacks
         }
+    return {name: Template(name, body, bodies) for name, body in bodies.items()}

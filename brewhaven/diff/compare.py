@@ -10,7 +10,7 @@ from typing import Any
 from brewhaven.diff import schemas
 from brewhaven.diff.changes import compare_resources, compare_values
 from brewhaven.diff.code import CodeFinder
-from brewhaven.diff.facts import access, billing, settings
+from brewhaven.diff.facts import access, billing, reach, settings
 from brewhaven.diff.facts.network import Network
 from brewhaven.diff.facts.paths import Paths
 from brewhaven.diff.facts.side import Side
@@ -47,6 +47,7 @@ def compare(before: Deployment, after: Deployment, root: Path) -> Comparison:
     facts = access.compare_access(old, new, renamed)
     facts += compare_facts(access.roles_and_trust(old), access.roles_and_trust(new), renamed)
     facts += compare_facts(old_network.facts(), new_network.facts(), renamed)
+    facts += compare_facts(reach.facts(old, old_network), reach.facts(new, new_network), renamed)
     facts += compare_facts(old_paths.facts(), new_paths.facts())
     facts += compare_facts(settings.facts(old), settings.facts(new), renamed)
     facts += compare_facts(billing.facts(old), billing.facts(new))

@@ -40,6 +40,7 @@ class Registry:
     Attributes:
         handlers: CloudFormation type -> handler.
         recorded: Types whose properties are kept and answered but which do nothing, with the sentence that says so.
+        stand_ins: Service, by the prefix of its IAM actions, that is answered by something simpler -> what that is.
         replacing: Type -> properties whose change makes CloudFormation create a new resource ("Update requires:
             Replacement" in the type's reference).
         tagged: Type -> its tag property, so that the stack's tags reach the resource.
@@ -51,6 +52,7 @@ class Registry:
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
+    stand_ins: dict[str, str] = field(default_factory=dict)
     replacing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     tagged: dict[str, str] = field(default_factory=dict)
     corrections: list[Callable[[], None]] = field(default_factory=list)

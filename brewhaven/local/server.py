@@ -19,6 +19,7 @@ from hypercorn.config import Config
 from brewhaven.local import operator, tls
 from brewhaven.local.checkpoints import Checkpoints
 from brewhaven.local.doors import DOORS, as_secure_transport
+from brewhaven.local.engines.api_paths import with_paths
 from brewhaven.local.guard import without_administration
 from brewhaven.local.registry import REGISTRY, load_extensions, replace
 from brewhaven.local.settings import HOST, CloudSettings
@@ -70,7 +71,7 @@ def _prepare(settings: CloudSettings) -> Any:
 
 async def _run(settings: CloudSettings) -> None:
     checkpoints = Checkpoints()
-    application = checkpoints.watch(without_administration(_prepare(settings)))
+    application = with_paths(checkpoints.watch(without_administration(_prepare(settings))))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,9 +1,10 @@
 """Saying why a finding of cdk-nag is accepted, at the place that causes it."""
 
+import json
 from collections.abc import Mapping
 
 import aws_cdk as cdk
-from constructs import IConstruct
+from constructs import Construct, IConstruct
 
 
 def acknowledge(scope: IConstruct, findings: Mapping[str, str]) -> None:
@@ -25,8 +26,25 @@ def acknowledge(scope: IConstruct, findings: Mapping[str, str]) -> None:
     )
 
 
-def wildcard(resource: cdk.IResource, suffix: str) -> str:
-    """The name of the finding that a policy allows everything below a resource: its ARN followed by `suffix`."""
+def wildcard(resource: cdk.IResource, suffix: str, *, seen_from: IConstruct | None = None) -> str:
+    """The name of the finding that a policy allows everything below a resource: its ARN followed by `suffix`.
+
+    :param seen_from: where the policy is. In another stack than the resource's, cdk-nag sees the ARN as the reference
+        between the two stacks. By default the policy is in the same stack.
+    """
+    owner = cdk.Stack.of(resource)
     element = resource.node.default_child
-    logical_id = cdk.Stack.of(resource).get_logical_id(element) if isinstance(element, cdk.CfnElement) else ""
-    return f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>{suffix}]"
+    logical_id = owner.get_logical_id(element) if isinstance(element, cdk.CfnElement) else ""
+    arn = f"<{logical_id}.Arn>"
+    if seen_from is not None and cdk.Stack.of(seen_from).node.path != owner.node.path:
+        reference = {"StackName": owner.stack_name, "Region": owner.region, "OutputName": _published(logical_id)}
+        arn = json.dumps({"Fn::GetStackOutput": reference}, separators=(",", ":"))
+    return f"AwsSolutions-IAM5[Resource::{arn}{suffix}]"
+
+
+def _published(logical_id: str) -> str:
+    """The output that the CDK adds to a stack when another one needs an ARN of it: found by making the same again."""
+    elsewhere = cdk.Stack()
+    attribute = json.dumps({"Fn::GetAtt": [logical_id, "Arn"]}, separators=(",", ":"))
+    output = cdk.CfnOutput(Construct(elsewhere, "Publish"), f"Output{attribute}", value=logical_id)
+    return str(elsewhere.get_logical_id(output))

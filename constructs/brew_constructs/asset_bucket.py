@@ -17,6 +17,7 @@ MEDIA = "media/"
 MENU_MEDIA = "media/menu/"
 UPLOADS = "media/uploads/"
 INCOMING = "media/uploads/incoming/"
+CHECKED = "media/uploads/checked/"
 
 
 class AssetBucket(Construct):
@@ -27,7 +28,7 @@ class AssetBucket(Construct):
 
     Old versions of an object are kept for 30 days, so a mistake can be undone; parts of uploads that were never
     finished go after a day. So does an upload as it arrived, under `media/uploads/incoming/`: the shop looks at its
-    bytes and shows a copy of what is good, so that what it refused is nowhere for long.
+    bytes and shows a copy of what is good, under `media/uploads/checked/`, so that what it refused is nowhere for long.
 
     The bucket tells EventBridge of every new object from the start, and admits CloudFront distributions of this account
     to `media/`: both are properties of the bucket, which a later stack could not add.

@@ -39,35 +39,45 @@ class PythonLayer(lambda_.LayerVersion):
     new version; the old one goes.
 
     :param libraries: the lock. By default the one of `lambda_src/`.
+    :param certificates: the certificate authorities to put beside them; None for none. By default those of RDS.
+    :param description: what the console says of the layer.
     :raises LayerError: when the libraries cannot be installed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
     """
 
-    def __init__(self, scope: Construct, id_: str, *, libraries: Path = LAMBDA_LIBRARIES) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        libraries: Path = LAMBDA_LIBRARIES,
+        certificates: Path | None = CERTIFICATES,
+        description: str = "Libraries of Brew Haven's functions, and the certificate authorities of RDS",
+    ) -> None:
         super().__init__(
             scope,
             id_,
             code=lambda_.Code.from_asset(
                 str(libraries.parent),
-                asset_hash=_hash(libraries),
+                asset_hash=_hash(libraries, certificates),
                 asset_hash_type=cdk.AssetHashType.CUSTOM,
                 bundling=cdk.BundlingOptions(
                     image=RUNTIME.bundling_image,  # required by the type; never pulled, see below
-                    local=_Install(libraries),  # type: ignore[arg-type]  # @jsii.implements is invisible to mypy
+                    local=_Install(libraries, certificates),  # type: ignore[arg-type]  # @jsii.implements is invisible to mypy
                 ),
             ),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
-            description="Libraries of Brew Haven's functions, and the certificate authorities of RDS",
+            description=description,
         )
 
 
-def _hash(libraries: Path) -> str:
+def _hash(libraries: Path, certificates: Path | None) -> str:
     digest = hashlib.sha256()
     for content in (
         libraries.read_bytes(),
-        CERTIFICATES.read_bytes(),
+        certificates.read_bytes() if certificates else b"",
         RUNTIME.name.encode(),
         ARCHITECTURE.name.encode(),
         Path(__file__).read_bytes(),
@@ -80,13 +90,15 @@ def _hash(libraries: Path) -> str:
 class _Install:
     """Installs the lock into a folder on this machine, so that no container is needed."""
 
-    def __init__(self, libraries: Path) -> None:
+    def __init__(self, libraries: Path, certificates: Path | None) -> None:
         self._libraries = libraries
+        self._certificates = certificates
 
     def try_bundle(self, output_dir: str, _options: Any) -> bool:
-        certificates = Path(output_dir) / "certs"
-        certificates.mkdir()
-        (certificates / CERTIFICATES.name).write_bytes(CERTIFICATES.read_bytes())
+        if self._certificates:
+            certs = Path(output_dir) / "certs"
+            certs.mkdir()
+            (certs / self._certificates.name).write_bytes(self._certificates.read_bytes())
         command = [
             str(_uv()), "pip", "install", "--quiet", "--no-config", "--target", str(Path(output_dir) / "python"),
             "--requirements", str(self._libraries), "--require-hashes", "--no-deps", "--only-binary", ":all:",
@@ -100,6 +112,7 @@ class _Install:
                 f"the libraries of {self._libraries} cannot be installed, and uv says:\n{said}\n"
                 "Check the connection (behind a proxy set HTTPS_PROXY), then try again."
             )
+        (Path(output_dir) / "python" / ".lock").unlink(missing_ok=True)  # uv's own, while it writes
         return True
 
 

@@ -6,6 +6,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAMBDA_SRC = ROOT / "lambda_src"
 STOREFRONT = ROOT / "storefront"
 LAMBDA_LIBRARIES = LAMBDA_SRC / "requirements.txt"
+PICTURE_LIBRARIES = LAMBDA_SRC / "layers" / "pictures" / "requirements.txt"
 CERTIFICATES = ROOT / "certs" / "rds-global-bundle.pem"
 MENU_FILE = STOREFRONT / "menu" / "menu.json"
 MENU_PICTURES = STOREFRONT / "menu" / "pictures"

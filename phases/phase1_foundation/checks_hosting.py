@@ -7,6 +7,7 @@ from typing import Any
 
 from brewhaven.course.checks import CheckList, expect, listed, statements
 from brewhaven.course.cloud import Answer, Deployment, ask
+from brewhaven.course.paths import every_path
 from brewhaven.course.template import Template
 from phases.phase1_foundation.probes import WITHOUT_FARGATE, service_of
 
@@ -108,6 +109,19 @@ def _(cloud: Deployment) -> str:
         next_step="remove the route to the internet gateway that somebody added, or put back the one that is missing",
     )
     return f"zones {', '.join(sorted(zones))}"
+
+
+paths = CHECKS.check(
+    "paths-complete",
+    lesson="1.5",
+    objective="network-foundations",
+    proves="Every part of the shop has a path through the network to each AWS service that its role names",
+)
+
+
+@paths.on_template
+def _(template: Template) -> str:
+    return every_path(template)
 
 
 closed = CHECKS.check(

@@ -10,7 +10,7 @@ from shop.domain.accounts import Accounts
 from shop.domain.errors import Unavailable
 from shop.domain.ordering import Ordering
 from shop.domain.orders import Order
-from shop.domain.ports import Catalog, Hasher, Limiter, OrderBook, People, Pictures, Sessions
+from shop.domain.ports import Catalog, Hasher, Limiter, OrderBook, People, Pictures, RejectedPictures, Sessions
 from shop.live import LiveReads
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Services:
     limiter: Limiter
     hasher: Hasher
     pictures: Pictures
+    rejected_pictures: RejectedPictures
     signer: Signer
     seam: Seam
     checks: Mapping[str, Callable[[], object]]

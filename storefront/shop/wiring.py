@@ -16,6 +16,7 @@ from shop.adapters.orders import DynamoOrders
 from shop.adapters.outbox import Relay
 from shop.adapters.people import Argon2Hasher, DynamoPeople
 from shop.adapters.pictures import S3Pictures
+from shop.adapters.rejected_pictures import DynamoRejectedPictures
 from shop.adapters.seam import ParameterSeam
 from shop.adapters.secret import Login, SecretKeys
 from shop.adapters.sessions import CookieSigner, DynamoSessions
@@ -94,6 +95,7 @@ def build(settings: Settings) -> Services:
         pictures=S3Pictures(
             aws.client("s3", config=config.merge(Config(signature_version="s3v4"))), settings.asset_bucket
         ),
+        rejected_pictures=DynamoRejectedPictures(table),
         signer=CookieSigner(secrets),
         seam=ParameterSeam(parameter, home, store),
         checks={"table": lambda: table.get(keys.BOARD, consistent=False), "session secret": secrets},

@@ -85,6 +85,18 @@ def test_the_manager_is_told_what_is_wrong_with_a_product(manager: Shop) -> None
     expect(form.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
+def test_the_manager_sees_rejected_pictures_until_they_are_dismissed(manager: Shop) -> None:
+    picture = {"id": "1f0c.jpg", "reasons": ["Rekognition is 97 per cent sure of Rude Gestures."],
+               "rejected_at": "2026-11-28T10:00:00Z"}  # fmt: skip
+    manager.page.route("**/api/pictures/rejected", lambda route: route.fulfill(json={"pictures": [picture]}))
+    manager.page.route("**/api/pictures/rejected/*", lambda route: route.fulfill(json={"pictures": []}))
+    manager.open("/manager.html")
+    section = manager.page.get_by_role("region", name="Rejected pictures")
+    expect(section).to_contain_text("97 per cent sure of Rude Gestures")
+    section.get_by_role("button", name="Dismiss 1f0c.jpg").click()
+    expect(section).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -87,6 +87,15 @@ def test_what_the_execution_role_may_not_do_stops_the_task(service: Service, pol
     assert re.search(reason, first_stop(service))
 
 
+def test_a_task_without_a_way_to_its_image_does_not_start(service: Service) -> None:
+    service.public_address = "DISABLED"
+    assert service.deploy() == "ROLLBACK_COMPLETE"
+    reason = first_stop(service)
+    assert reason.startswith("ResourceInitializationError: unable to pull secrets or registry auth")
+    assert "There is a connection issue between the task and Amazon ECR" in reason
+    assert "it has no public address" in reason
+
+
 def test_secrets_are_read_with_the_execution_role(service: Service) -> None:
     service.resources = {
         "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": '{"till": "open sesame"}'}}
@@ -183,6 +192,7 @@ def test_tasks_are_replaced_when_the_services_network_changes(service: Service) 
             "AwsvpcConfiguration": {
                 "Subnets": [{"Ref": "SubnetB"}],
                 "SecurityGroups": [{"Ref": "TaskGroup"}],
+                "AssignPublicIp": "ENABLED",
             }
         }
     }

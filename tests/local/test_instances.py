@@ -64,6 +64,7 @@ class Box:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         vpc = self.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
         subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.8.0.0/24")["Subnet"]["SubnetId"]
+        self._open_way_out(vpc)
         self.group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
         [record] = self.ec2.run_instances(
             ImageId="ami-0abcdef1234567890",
@@ -77,6 +78,13 @@ class Box:
             ],
         )["Instances"]
         self.id, self.address = record["InstanceId"], record["PublicIpAddress"]
+
+    def _open_way_out(self, vpc: str) -> None:
+        """A route to the internet, by which an instance with a public address reaches AWS."""
+        gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        [main] = self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+        self.ec2.create_route(RouteTableId=main["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
     def console(self) -> str:
         return str(self.ec2.get_console_output(InstanceId=self.id).get("Output", ""))

@@ -33,17 +33,17 @@ TCP_8080 = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080}
 def test_ingress_rules(monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any], source: Peer, admitted: bool) -> None:
     everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
-    def rules(group: str, direction: str) -> list[dict[str, Any]]:
-        return [everywhere] if direction == "IpPermissionsEgress" else [rule] if group == "sg-target" else []
+    def record(group: str) -> dict[str, Any]:
+        return {"IpPermissionsEgress": [everywhere], "IpPermissions": [rule] if group == "sg-target" else []}
 
-    monkeypatch.setattr(security_groups, "_rules", rules)
+    monkeypatch.setattr(security_groups, "_record", record)
     decision = verdict(source, Peer("10.0.0.5", ("sg-target",)), 8080)
     assert decision.admitted is admitted
     assert admitted or "no ingress rule of security group sg-target" in decision.reason
 
 
 def test_a_closed_egress_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security_groups, "_rules", lambda _group, _direction: [])
+    monkeypatch.setattr(security_groups, "_record", lambda _group: {})
     assert "no egress rule of security group sg-a" in verdict(Peer("10.0.0.1", ("sg-a",)), Peer("10.0.0.2"), 80).reason
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from brewhaven.local.engines.environments import native_packages
 from tests.local.stacks import Resources, Stack, StackError, allow, att, ref, role, stack, typed
 from tests.plugins.local_cloud import Cloud
 
@@ -134,6 +135,28 @@ def test_node_modules_import_the_sdk(cloud: Cloud) -> None:
         assert invoke(cloud, made_stack) == ("S3Client", None)
     s3.delete_object(Bucket="node-code", Key="code.zip")
     s3.delete_bucket(Bucket="node-code")
+
+
+def test_a_layer_with_machine_code_runs_on_this_machine(cloud: Cloud) -> None:
+    """The layer holds what another architecture would need; the same package and version is found for this machine."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("python/PIL/__init__.py", "raise ImportError('wrong ELF class')")
+        made.writestr("python/pillow-13.0.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n")
+        made.writestr("python/plain.py", "CUPS = 3")
+    client = cloud.client("lambda")
+    layer = client.publish_layer_version(LayerName="pictures", Content={"ZipFile": archive.getvalue()})
+    code = """
+        import PIL.Image, plain
+        def handler(event, context):
+            return [PIL.__version__, PIL.Image.new("RGB", (2, 2), "red").getpixel((0, 0)), plain.CUPS]
+    """
+    with stack(cloud) as made_stack:
+        made_stack.create(function(code, Layers=[layer["LayerVersionArn"]]))
+        assert invoke(cloud, made_stack) == (["13.0.0", [255, 0, 0], 3], None)
+    client.delete_layer_version(LayerName="pictures", VersionNumber=layer["Version"])
+    environments = cloud.settings.folder / "containers" / "environments"
+    assert ["pillow 13.0.0"] in native_packages(environments).values()
 
 
 def test_code_that_is_not_in_the_bucket_makes_no_function(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""Who reaches a database: what its security groups admit, from inside its VPC (engines/network, function_network).
+"""Who reaches a database: what its security groups admit, from inside its VPC (engines/network, function_networks).
 
 The functions of these tests have no driver: they open a socket and ask for TLS as libpq does, or tell why they cannot.
 """

@@ -86,6 +86,7 @@ class Service:
     health_path: str = "/health"
     balancer_ingress: str = "127.0.0.1/32"
     task_ingress: bool = True
+    public_address: str = "ENABLED"
     resources: dict[str, Any] = field(default_factory=dict)
     last_words: str = ""
     stopped: list[dict[str, Any]] = field(default_factory=list)
@@ -207,6 +208,7 @@ class Service:
                 }
                 for number, zone in enumerate("AB")
             },
+            **_way_out(),
             "BalancerGroup": {
                 "Type": "AWS::EC2::SecurityGroup",
                 "Properties": {
@@ -308,7 +310,7 @@ class Service:
             },
             "Service": {
                 "Type": "AWS::ECS::Service",
-                "DependsOn": ["Listener"],
+                "DependsOn": ["Listener", "WayOut", "TableA", "TableB"],
                 "Properties": {
                     "ServiceName": "web",
                     "Cluster": {"Ref": "Cluster"},
@@ -319,7 +321,11 @@ class Service:
                         {"ContainerName": "web", "ContainerPort": 8080, "TargetGroupArn": {"Ref": "Group"}}
                     ],
                     "NetworkConfiguration": {
-                        "AwsvpcConfiguration": {"Subnets": subnets, "SecurityGroups": [{"Ref": "TaskGroup"}]}
+                        "AwsvpcConfiguration": {
+                            "Subnets": subnets,
+                            "SecurityGroups": [{"Ref": "TaskGroup"}],
+                            "AssignPublicIp": self.public_address,
+                        }
                     },
                     "DeploymentConfiguration": {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}},
                     **self.service,
@@ -327,6 +333,31 @@ class Service:
             },
             **self.resources,
         }
+
+
+def _way_out() -> dict[str, Any]:
+    """A route from both subnets to the internet, by which tasks with a public address reach AWS."""
+    vpc, gateway, table = {"Ref": "Vpc"}, {"Ref": "Gateway"}, {"Ref": "Table"}
+    return {
+        "Gateway": {"Type": "AWS::EC2::InternetGateway", "Properties": {}},
+        "Attached": {
+            "Type": "AWS::EC2::VPCGatewayAttachment",
+            "Properties": {"VpcId": vpc, "InternetGatewayId": gateway},
+        },
+        "Table": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": vpc}},
+        "WayOut": {
+            "Type": "AWS::EC2::Route",
+            "DependsOn": ["Attached"],
+            "Properties": {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway},
+        },
+        **{
+            f"Table{zone}": {
+                "Type": "AWS::EC2::SubnetRouteTableAssociation",
+                "Properties": {"RouteTableId": table, "SubnetId": {"Ref": f"Subnet{zone}"}},
+            }
+            for zone in "AB"
+        },
+    }
 
 
 def run_builder(cloud: Cloud, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

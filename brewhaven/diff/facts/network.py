@@ -25,7 +25,13 @@ _GROUP_PROPERTIES = ("SecurityGroups", "SecurityGroupIds", "VpcSecurityGroupIds"
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a security group. `peer` is a group, or None when `where` is an address range."""
+    """One rule of a security group. `peer` is a group, or None when `where` is an address range.
+
+    Attributes:
+        raw: The other end as written, with logical ids.
+        properties: The whole rule as written, in the stack of `about`.
+        about: The resource in which it stands.
+    """
 
     group: Resource
     ingress: bool
@@ -33,6 +39,7 @@ class Rule:
     where: str
     peer: Resource | None
     raw: str
+    properties: dict[str, Any]
     about: Key
 
 
@@ -93,7 +100,7 @@ class Network:
         value = next((rule[key] for key in ("CidrIp", "CidrIpv6", *lists, name) if rule.get(key) is not None), "")
         return Rule(
             group, ingress, ports_of(rule), self.side.say(holder.stack, value),
-            peer if peer and peer.type == "AWS::EC2::SecurityGroup" else None, text(value), holder.key,
+            peer if peer and peer.type == "AWS::EC2::SecurityGroup" else None, text(value), rule, holder.key,
         )  # fmt: skip
 
     def facts(self) -> Iterator[Fact]:

@@ -142,13 +142,20 @@ class Container:
             **shim_environment(self.launch.interface, self.launch.lookup_url),
         }
 
+    def say(self, text: str) -> None:
+        """Write a line to its log that its program did not write."""
+        self._write(f"{text}\n".encode())
+
+    def _write(self, line: bytes) -> None:
+        with self._news:
+            self._lines.append(line)
+            self._written += 1
+            self._news.notify_all()
+
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            with self._news:
-                self._lines.append(line)
-                self._written += 1
-                self._news.notify_all()
+            self._write(line)
         process.wait()
         end_group(process.pid, signal.SIGKILL)  # A container ends with its first process.
         WATCHDOG.release(process.pid)

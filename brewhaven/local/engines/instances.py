@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from brewhaven.local.engines import systemd_units, user_data
+from brewhaven.local.engines.callers import CALLERS, Caller
 from brewhaven.local.engines.containers import SHIM, end_group, shim_environment
 from brewhaven.local.engines.instance_metadata import InstanceMetadata
 from brewhaven.local.engines.link_local import LINK_LOCAL
@@ -91,9 +92,17 @@ class Instance:
 
         groups = [group["GroupId"] for group in self.record["SecurityGroups"]]
         with request_scope(account, region):
-            return NETWORK.attach(
-                self.record["SubnetId"], groups, "", self.folder / "network", self.record["PrivateIpAddress"]
+            interface = NETWORK.attach(
+                self.record["SubnetId"],
+                groups,
+                "",
+                self.folder / "network",
+                self.record["PrivateIpAddress"],
+                public=bool(self.record.get("PublicIpAddress")),
             )
+        identity = self.record["InstanceId"]
+        CALLERS.add(Caller(f"the instance {identity}", interface, self._say), session=identity)
+        return interface
 
     def _platform(self) -> dict[str, str]:
         """What stands in for the machine's network: the way to this cloud, and to the instance's metadata."""

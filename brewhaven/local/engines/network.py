@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brewhaven.local.engines.callers import CALLERS
 from brewhaven.local.engines.security_groups import Peer, verdict
 
 logger = logging.getLogger("brewhaven.local.network")
@@ -34,6 +35,7 @@ class Interface:
         eni: ``eni-...``.
         ip: Private address.
         groups: Security groups.
+        public: It has a public address, by which an internet gateway lets it out.
         table: Folder in which the shim writes the port of this machine for each port that is listened on.
         token: Secret by which a process proves that it speaks from this interface.
     """
@@ -45,6 +47,7 @@ class Interface:
     groups: tuple[str, ...]
     account: str
     region: str
+    public: bool = False
     table: Path | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -83,7 +86,14 @@ class Network:
         self._published: dict[tuple[str, int], Published] = {}
 
     def attach(
-        self, subnet: str, groups: list[str], description: str, table: Path | None = None, ip: str | None = None
+        self,
+        subnet: str,
+        groups: list[str],
+        description: str,
+        table: Path | None = None,
+        ip: str | None = None,
+        *,
+        public: bool = False,
     ) -> Interface:
         """Make a network interface in a subnet of the current account and region; with a given address or a free one.
 
@@ -105,6 +115,7 @@ class Network:
                 groups=tuple(groups) or (ec2._DEFAULT_SG_ID,),
                 account=get_account_id(),
                 region=get_region(),
+                public=public,
                 table=table,
             )
             self._by_ip[interface.ip] = self._by_token[interface.token] = interface
@@ -145,6 +156,7 @@ class Network:
         """Remove a network interface; one that is gone already is no error."""
         from ministack.services import ec2
 
+        CALLERS.remove(interface)
         with self._lock:
             self._by_ip.pop(interface.ip, None)
             self._by_token.pop(interface.token, None)
@@ -187,29 +199,12 @@ class Network:
             raise UnreachableError(errno.ECONNREFUSED, f"Connection refused (nothing listens on {ip} port {port})")
         return inner
 
-    def speak(self, account: str, region: str, subnet: str = "", groups: tuple[str, ...] = ()) -> Interface:
-        """An end of connections to which nobody connects: a function, in a subnet or outside of every VPC.
-
-        Raises:
-            UnreachableError: The subnet does not exist, or has no free address.
-        """
-        from ministack.services import ec2
-
+    def outside(self, account: str, region: str, table: Path) -> Interface:
+        """An end of connections outside of every VPC, to which nobody connects; :meth:`detach` forgets it."""
+        interface = Interface("", _OUTSIDE, "", "", (), account, region, public=True, table=table)
         with self._lock:
-            ip = _OUTSIDE
-            if subnet:
-                record = ec2._subnets.get_scoped(account, region, subnet)
-                if record is None:
-                    raise UnreachableError(errno.EINVAL, f"The subnet ID '{subnet}' does not exist")
-                ip = self._free_address(record["CidrBlock"])
-            interface = Interface("", ip, subnet, "", groups, account, region)
             self._by_token[interface.token] = interface
         return interface
-
-    def hush(self, interface: Interface) -> None:
-        """Forget what :meth:`speak` made."""
-        with self._lock:
-            self._by_token.pop(interface.token, None)
 
     def publish(self, host: str, port: int, published: Published) -> None:
         """Make known what listens on an address of this machine: its security groups count from now on."""
@@ -245,6 +240,7 @@ class Network:
         """Drop every interface; also those of an earlier run that the emulator restored."""
         from ministack.services import ec2
 
+        CALLERS.clear()
         with self._lock:
             self._published.clear()
             self._by_ip.clear()

@@ -9,8 +9,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Any
 
-_ALL_PROTOCOLS = "-1"
-_TCP = ("tcp", "6", _ALL_PROTOCOLS)
+from brewhaven.local.engines.live_network import rules
+from brewhaven.reach.paths import admits
+from brewhaven.reach.topology import Group
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ def verdict(source: Peer, target: Peer, port: int) -> Verdict:
     A side without security groups (the student's own machine, the internet) has no rules on its side. Groups are read
     when asked, so that a rule added or revoked counts for the next connection.
     """
-    if source.groups and not _admits(source.groups, "IpPermissionsEgress", target, port):
+    if source.groups and not _admits(source.groups, target, port, ingress=False):
         return Verdict(False, f"no egress rule of {_names(source.groups)} admits {target.ip} port {port}")
-    if target.groups and not _admits(target.groups, "IpPermissions", source, port):
+    if target.groups and not _admits(target.groups, source, port, ingress=True):
         return Verdict(False, f"no ingress rule of {_names(target.groups)} admits {source.ip} on port {port}")
     return Verdict(True)
 
@@ -46,29 +47,17 @@ def _names(groups: tuple[str, ...]) -> str:
     return "security group " + ", ".join(groups)
 
 
-def _admits(groups: tuple[str, ...], direction: str, peer: Peer, port: int) -> bool:
-    return any(_matches(rule, peer, port) for group in groups for rule in _rules(group, direction))
+def _admits(groups: tuple[str, ...], peer: Peer, port: int, *, ingress: bool) -> bool:
+    address = ipaddress.ip_network(peer.ip)
+    known = [Group(id_, id_, tuple(rules(_record(id_)))) for id_ in groups]
+    return admits(known, port, ingress=ingress, peers=peer.groups, ranges=(address,))
 
 
-def _rules(group: str, direction: str) -> list[dict[str, Any]]:
+def _record(group: str) -> dict[str, Any]:
+    """A group as it is now; one that is gone has no rules."""
     from ministack.services import ec2
 
     for (_account, _region, group_id), record in ec2._security_groups.all_items():
         if group_id == group:
-            return list(record.get(direction) or [])
-    return []
-
-
-def _matches(rule: dict[str, Any], peer: Peer, port: int) -> bool:
-    protocol = str(rule.get("IpProtocol", _ALL_PROTOCOLS)).lower()
-    if protocol not in _TCP:
-        return False
-    first, last = int(rule.get("FromPort", -1) or 0), int(rule.get("ToPort", -1) or 0)
-    if protocol != _ALL_PROTOCOLS and -1 not in (first, last) and not first <= port <= last:
-        return False
-    if any(pair.get("GroupId") in peer.groups for pair in rule.get("UserIdGroupPairs") or []):
-        return True
-    address = ipaddress.ip_address(peer.ip)
-    ranges = [r.get("CidrIp") for r in rule.get("IpRanges") or []]
-    ranges += [r.get("CidrIpv6") for r in rule.get("Ipv6Ranges") or []]
-    return any(address in ipaddress.ip_network(cidr, strict=False) for cidr in ranges if cidr)
+            return dict(record)
+    return {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import re
 import secrets
 import shlex
 import shutil
@@ -22,10 +21,12 @@ from typing import Any
 
 from brewhaven.errors import BrewHavenError
 from brewhaven.local.engines.authorization import Credentials, RoleSession, denial
+from brewhaven.local.engines.callers import CALLERS, Caller
 from brewhaven.local.engines.containers import DEFAULT_STOP_SECONDS, Engine, Launch
 from brewhaven.local.engines.images import reference
 from brewhaven.local.engines.link_local import LINK_LOCAL, TaskCredentials
 from brewhaven.local.engines.network import NETWORK, Interface, UnreachableError
+from brewhaven.local.engines.task_network import ImageRefusedError, TaskNetwork, TaskRefusedError, is_secret
 
 logger = logging.getLogger("brewhaven.local.ecs")
 
@@ -38,15 +39,6 @@ WAYS_TO_THE_CLOUD = (
     "AWS_DISABLE_HOST_PREFIX_INJECTION",
 )
 _RETRIED = "service call has been retried 1 time(s)"
-_SECRET = re.compile(r"^arn:[^:]+:secretsmanager:")
-
-
-class TaskRefusedError(BrewHavenError):
-    """The task cannot start: ``ResourceInitializationError`` and the rest of the sentence."""
-
-
-class ImageRefusedError(BrewHavenError):
-    """The image cannot be pulled: ``CannotPullContainerError`` and the rest of the sentence."""
 
 
 @dataclass
@@ -59,6 +51,12 @@ class Start:
     @property
     def task_id(self) -> str:
         return str(self.task["taskArn"].rsplit("/", 1)[-1])
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Its ``awsvpcConfiguration``."""
+        found: dict[str, Any] = (self.task.get("overrides") or {}).get("_network") or {}
+        return found
 
     def role(self, key: str) -> RoleSession | None:
         """The task role or the execution role, used under the task's id."""
@@ -100,7 +98,9 @@ def check(start: Start, engine: Engine) -> None:
         refusal = session.refusal() if session else None
         if refusal:
             raise TaskRefusedError(f"ECS was unable to assume the role '{start.definition[key]}': {refusal}")
+    network = TaskNetwork(interface_of(start, engine))
     for container in start.definition["containerDefinitions"]:
+        network.check(container)
         _check_image(start, container["image"])
         _check_secrets(start, container.get("secrets") or [])
         _check_logs(start, container.get("logConfiguration") or {})
@@ -143,7 +143,7 @@ def _check_secrets(start: Start, wanted: list[dict[str, str]]) -> None:
 
     for entry in wanted:
         source = entry.get("valueFrom", "")
-        if _SECRET.match(source):
+        if is_secret(source):
             arn = ":".join(source.split(":")[:7])
             words = _refused_words(start, "secretsmanager:GetSecretValue", arn)
             if words:
@@ -184,7 +184,7 @@ def interface_of(start: Start, engine: Engine) -> Interface:
     known = _interfaces.get(start.task["taskArn"])
     if known is not None:
         return known
-    configuration = (start.task.get("overrides") or {}).get("_network") or {}
+    configuration = start.network
     subnets = list(configuration.get("subnets") or [])
     if not subnets:
         raise TaskRefusedError("the task has no subnet: awsvpcConfiguration is missing")
@@ -194,11 +194,20 @@ def interface_of(start: Start, engine: Engine) -> Interface:
             list(configuration.get("securityGroups") or []),
             f"arn:aws:ecs:::attachment/{start.task_id}",
             engine.folder / "networks" / start.task_id,
+            public=configuration.get("assignPublicIp") == "ENABLED",
         )
     except UnreachableError as error:
         raise TaskRefusedError(str(error.strerror)) from error
     _interfaces[start.task["taskArn"]] = interface
+    caller = Caller(f"the task {start.task_id[:8]}", interface, lambda text: _say(engine, start.task["taskArn"], text))
+    CALLERS.add(caller, session=start.task_id)
     return interface
+
+
+def _say(engine: Engine, task_arn: str, text: str) -> None:
+    """Write a line to a task's log, after what its first container wrote."""
+    for container in engine.containers.of_task(task_arn)[:1]:
+        container.say(text)
 
 
 def platform_environment(start: Start) -> dict[str, str]:

@@ -127,7 +127,8 @@ def _allocation_of(address: str) -> str | None:
 
 @resource(
     "AWS::EC2::NatGateway",
-    recorded="kept and answered by the API; processes of this machine reach the internet as the machine does",
+    recorded="lets calls of AWS services out of the subnets that lead to it; what else is on the internet, programs "
+    "reach as this machine does",
     tags="Tags",
     replaced_by=("AllocationId", "ConnectivityType", "PrivateIpAddress", "SubnetId", "VpcId"),
 )

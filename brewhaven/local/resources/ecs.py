@@ -15,6 +15,7 @@ from brewhaven.local.engines.environments import python_version
 from brewhaven.local.engines.in_flight import IN_FLIGHT
 from brewhaven.local.engines.link_local import LINK_LOCAL
 from brewhaven.local.engines.target_health import LONGEST_DRAINING_SECONDS
+from brewhaven.local.engines.task_network import ImageRefusedError, TaskRefusedError
 from brewhaven.local.registry import REGISTRY, correction, replace
 
 ENGINE = Engine(CONTAINERS)
@@ -56,9 +57,9 @@ def tasks_are_processes() -> None:
                 time.sleep(0.1)
             try:
                 tasks.check(tasks.current(), ENGINE)
-            except tasks.TaskRefusedError as error:
+            except TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
-            except tasks.ImageRefusedError as error:
+            except ImageRefusedError as error:
                 raise ecs._ImagePullError(str(error)) from error
             return original(*arguments)
 
@@ -92,7 +93,7 @@ def tasks_are_processes() -> None:
         def build(container: dict[str, Any], _definition: Any, env: dict[str, str], *_: Any) -> dict[str, Any]:
             try:
                 return {"launch": tasks.launch_of(tasks.current(), container, env, ENGINE)}
-            except tasks.TaskRefusedError as error:
+            except TaskRefusedError as error:
                 raise ecs._SecretResolutionError(str(error)) from error
 
         return build

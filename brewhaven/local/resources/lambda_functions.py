@@ -49,12 +49,35 @@ def functions_need_their_code() -> None:
     wrap_handler("AWS::Lambda::Function", "update", update)
 
 
+@correction
+def processes_end_with_their_function() -> None:
+    """A deleted function runs no more and holds no network interface; the emulator leaves its warm processes."""
+
+    def build(original: Any) -> Any:
+        def delete(physical_id: str, properties: Properties) -> None:
+            original(physical_id, properties)
+            _end_processes(physical_id)
+
+        return delete
+
+    wrap_handler("AWS::Lambda::Function", "delete", build)
+
+
+def _end_processes(name: str) -> None:
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import lambda_svc
+
+    lambda_svc.invalidate_worker(name, account=get_account_id(), region=get_region())
+
+
 def _apply(name: str, old: Properties, new: Properties) -> None:
     """Network, dead-letter queue and reserved concurrency, which the emulator's create drops."""
     from ministack.services import lambda_svc
 
     function = lambda_svc._functions[name]
     function["config"]["VpcConfig"] = lambda_svc._vpc_config_with_id(new.get("VpcConfig"))
+    if old and old.get("VpcConfig") != new.get("VpcConfig"):
+        _end_processes(name)  # the next one starts in the other network
     function["config"]["DeadLetterConfig"] = new.get("DeadLetterConfig") or {}
     reserved = new.get("ReservedConcurrentExecutions")
     if reserved != old.get("ReservedConcurrentExecutions"):

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from brewhaven.local.engines.containers import SHIM
-from brewhaven.local.engines.function_network import network_environment
+from brewhaven.local.engines.function_networks import FUNCTION_NETWORKS
+from brewhaven.local.engines.native_layers import with_own_wheels
 from brewhaven.local.engines.trust import ROOT_CERTIFICATE, with_local_authority
 from brewhaven.local.registry import correction, replace
 
@@ -37,6 +38,7 @@ _PLATFORM = frozenset(
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _LIBRARY = "_LAMBDA_RUNTIME_LIBRARY"
 _SHIM = "_LAMBDA_NETWORK_SHIM"
+_LAYERS = "_LAMBDA_LAYERS_DIRS"
 _INIT_FAILED = re.compile(r"^Worker init failed: (Runtime\.\w+): (.*)$", re.DOTALL)
 
 _PYTHON_SCRIPT_CHANGES = (
@@ -142,10 +144,16 @@ class _Processes:
             "_HANDLER": config.get("Handler", ""),
         }
         environment = with_local_authority(environment)
+        network, is_inside = temporary.parent / "network", bool((config.get("VpcConfig") or {}).get("SubnetIds"))
+        if is_inside:
+            environment |= FUNCTION_NETWORKS.join(self._starting.worker, network)
         if arguments[0] == sys.executable:
+            if _LAYERS in environment:
+                environment[_LAYERS] = with_own_wheels(environment[_LAYERS], temporary.parent / "layer_native")
             environment[_LIBRARY] = str(runtime_library())
             environment[_SHIM] = str(SHIM)
-            environment |= network_environment(config, temporary)
+            if not is_inside:
+                environment |= FUNCTION_NETWORKS.stay_outside(self._starting.worker, network)
             environment.pop("NODE_PATH", None)
             # -I: no PYTHONPATH, no user packages; -S: no site-packages of the tool.
             arguments = [sys.executable, "-I", "-S", *arguments[1:]]
@@ -164,13 +172,24 @@ def workers_see_what_aws_gives() -> None:
 
     def spawn(original: Any) -> Any:
         def start(worker: Any) -> Any:
-            starting.config = worker.config
+            starting.config, starting.worker = worker.config, worker
+            FUNCTION_NETWORKS.leave(worker)  # of an earlier process
             return original(worker)
 
         return start
 
+    def end(original: Any) -> Any:
+        def kill(workers: Any) -> None:
+            ended = [worker for worker in workers if worker is not None]
+            original(ended)
+            for worker in ended:
+                FUNCTION_NETWORKS.leave(worker)
+
+        return kill
+
     replace(lambda_runtime, "subprocess", lambda _: _Processes(starting))
     replace(lambda_runtime.Worker, "_spawn", spawn)
+    replace(lambda_runtime, "kill_workers", end)
     replace(lambda_runtime, "_PYTHON_WORKER_SCRIPT", _changed("Python worker", _PYTHON_SCRIPT_CHANGES))
     replace(lambda_runtime, "_NODEJS_WORKER_SCRIPT", _changed("Node.js worker", _NODE_SCRIPT_CHANGES))
 

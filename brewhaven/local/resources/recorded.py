@@ -6,9 +6,8 @@ from brewhaven.local.registry import REGISTRY
 
 REGISTRY.recorded.update(
     {
-        "AWS::EC2::Route": "kept and answered by the API; programs reach the internet as this machine does",
-        "AWS::EC2::VPCEndpoint": "kept and answered by the API with its routes; calls of AWS services do not "
-        "pass through it, so its policy decides nothing",
+        "AWS::EC2::Route": "decides which AWS services a function, a task or an instance of its subnets reaches; what "
+        "else is on the internet, programs reach as this machine does",
         "AWS::S3::Bucket": "lifecycle rules and server access logs are kept and answered by the API, but nothing "
         "expires and nothing is logged",
     }

@@ -16,6 +16,7 @@
 | sale | `SALES#<day>` | `<paid at>#<order>` | | |
 | collected order | `COLLECTED#<day>` | `<collected at>#<order>` | | |
 | whether orders are taken here | `ORDERBOOK` | `STATE#<00 to 15>` | | |
+| picture, looked at | `PICTURE#<name>` | `PICTURE` | `REJECTED_PICTURE` / `<at>#<name>`, until dismissed | |
 
 | question | answered by |
 |---|---|
@@ -27,6 +28,7 @@
 | my orders | Query `CUSTOMER#<owner>`, newest first, then BatchGetItem |
 | who is staff | Query `STAFF` |
 | today's sales | Query `SALES#<day>` |
+| rejected pictures | one Query of ByCategory, `gsi1pk = REJECTED_PICTURE` |
 | sign out everywhere | Query `CUSTOMER#<id>`, `begins_with(sk, 'SESSION#')` |
 
 The menu is one partition of the index because it is small (tens of products, some 30 kB) and read as a whole: one
@@ -43,6 +45,7 @@ BY_CATEGORY = ("ByCategory", "gsi1pk", "gsi1sk")
 OPEN_ORDERS = ("OpenOrders", "gsi2pk", "gsi2sk")
 MENU = "MENU"
 RETIRED = "RETIRED"
+REJECTED_PICTURE = "REJECTED_PICTURE"
 OPEN = "OPEN"
 STAFF = "STAFF"
 BOARD: Key = (MENU, "CATEGORIES")
@@ -101,3 +104,11 @@ def collected(day: str, at: str, order_id: str) -> Key:
 def order_book(shard: int) -> Key:
     """One of the items that say whether orders are taken in this table, see `shop.adapters.order_gate`."""
     return "ORDERBOOK", f"STATE#{shard:02}"
+
+
+def picture(picture_id: str) -> Key:
+    return f"PICTURE#{picture_id}", "PICTURE"
+
+
+def picture_id(pk: str) -> str:
+    return pk.removeprefix("PICTURE#")

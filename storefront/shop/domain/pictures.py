@@ -1,6 +1,8 @@
 """What counts as a picture.  The name and the declared type of an upload are only claims; the bytes decide."""
 
 import struct
+from dataclasses import dataclass
+from datetime import datetime
 
 from shop.domain.errors import Invalid
 
@@ -8,6 +10,15 @@ MAX_BYTES = 5_000_000
 MAX_SIDE = 6_000
 TYPES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _NOT_A_PICTURE = "This is not a JPEG, PNG or WebP picture. (SVG is refused because it can carry scripts.)"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPicture:
+    """A picture that the shop had taken, and that a closer look has put aside."""
+
+    id: str
+    reasons: tuple[str, ...]
+    rejected_at: datetime
 
 
 def look_at(data: bytes) -> str:

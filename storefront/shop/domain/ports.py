@@ -8,6 +8,7 @@ from typing import Protocol
 from shop.domain.catalog import Board, Product
 from shop.domain.customers import Customer
 from shop.domain.orders import Order
+from shop.domain.pictures import RejectedPicture
 from shop.domain.sales import Sale
 from shop.domain.sessions import Session
 
@@ -160,3 +161,15 @@ class Pictures(Protocol):
         ...
 
     def exists(self, key: str) -> bool: ...
+
+
+class RejectedPictures(Protocol):
+    """What was put aside by whoever looks at pictures once more after the shop. In phase 1 nobody does."""
+
+    def all(self) -> list[RejectedPicture]:
+        """Those that no manager has dismissed, the newest first."""
+        ...
+
+    def dismiss(self, picture_id: str) -> None:
+        """Take one off the list; again it stays off. Raises `NotFound` for a picture that nobody has looked at."""
+        ...

@@ -120,6 +120,33 @@ def complete_upload(upload_id: Annotated[str, Path(max_length=40)], shop: Shop, 
 
 
 @router.get(
+    "/api/pictures/rejected",
+    response_model=schemas.RejectedPictures,
+    responses=documented(401, 403, 503),
+    openapi_extra=READS,
+    operation_id="getRejectedPictures",
+    summary="Pictures that a closer look has put aside; none until something looks",
+)
+def get_rejected_pictures(shop: Shop, _: ManagerReads) -> schemas.RejectedPictures:
+    return _rejected(shop)
+
+
+@router.delete(
+    "/api/pictures/rejected/{picture_id:path}",
+    response_model=schemas.RejectedPictures,
+    responses=documented(401, 403, 404, 422, 503),
+    openapi_extra=WRITES,
+    operation_id="dismissRejectedPicture",
+    summary="Take a rejected picture off the list, and answer the rest; the picture stays where it was put",
+)
+def dismiss_rejected_picture(
+    picture_id: Annotated[str, Path(max_length=200)], shop: Shop, _: ManagerWrites
+) -> schemas.RejectedPictures:
+    shop.rejected_pictures.dismiss(picture_id)
+    return _rejected(shop)
+
+
+@router.get(
     "/api/sales/today",
     response_model=schemas.Sales,
     responses=documented(401, 403, 422, 503),
@@ -150,6 +177,15 @@ def get_sales_today(
             for each in total.by_product
         ],
         by_hour=[schemas.HourSales(hour=h, orders=count, revenue_cents=cents) for h, count, cents in total.by_hour],
+    )
+
+
+def _rejected(shop: Services) -> schemas.RejectedPictures:
+    return schemas.RejectedPictures(
+        pictures=[
+            schemas.RejectedPicture(id=each.id, reasons=list(each.reasons), rejected_at=each.rejected_at)
+            for each in shop.rejected_pictures.all()
+        ]
     )
 
 

@@ -315,6 +315,16 @@ class Picture(BaseModel):
     picture_url: str
 
 
+class RejectedPicture(BaseModel):
+    id: str
+    reasons: list[str] = Field(description="Sentences for the manager.")
+    rejected_at: datetime
+
+
+class RejectedPictures(BaseModel):
+    pictures: list[RejectedPicture] = Field(description="The newest first.")
+
+
 class ProductSales(BaseModel):
     product_id: str
     name: str

@@ -14,11 +14,12 @@ const wanted = { text: '', retired: false };
 page('manager.html', async ({ shop }) => {
   limits = shop.limits;
   const place = $('[data-page]');
-  const [sales] = await Promise.all([call('GET', '/sales/today'), loadProducts()]);
+  const [sales, rejected] = await Promise.all([call('GET', '/sales/today'), call('GET', '/pictures/rejected'), loadProducts()]);
   place.setAttribute('aria-busy', 'false');
+  const refused = h('section', { 'aria-labelledby': 'rejected-title', hidden: true });
   const today = h('section', { class: 'today', 'aria-labelledby': 'sales-title' });
   const list = h('div', { class: 'table', role: 'region', 'aria-label': 'Products', tabindex: 0 });
-  fill(place, today, h('section', { class: 'products', 'aria-labelledby': 'products-title' },
+  fill(place, refused, today, h('section', { class: 'products', 'aria-labelledby': 'products-title' },
     h('div', { class: 'products-head' },
       h('h2', { id: 'products-title' }, 'Products'),
       h('div', { class: 'field grow' }, h('label', { class: 'visually-hidden', for: 'find' }, 'Find a product'),
@@ -26,6 +27,7 @@ page('manager.html', async ({ shop }) => {
       h('label', { class: 'check' }, h('input', { type: 'checkbox', onchange: (event) => { wanted.retired = event.target.checked; drawList(list); } }), 'Show retired'),
       h('button', { type: 'button', class: 'button', onclick: () => edit(null, list) }, icon('plus'), 'Add a product')),
     list));
+  drawRejected(refused, rejected.pictures);
   drawSales(today, sales);
   drawList(list);
   setInterval(async () => { if (!document.hidden) drawSales(today, await call('GET', '/sales/today')); }, 30_000);
@@ -33,6 +35,24 @@ page('manager.html', async ({ shop }) => {
 
 async function loadProducts() {
   [menu, { products }] = await Promise.all([call('GET', '/menu'), call('GET', '/products')]);
+}
+
+/** Pictures that were put aside after they had been uploaded, each with the reasons, until somebody has seen it. */
+function drawRejected(place, pictures) {
+  place.hidden = !pictures.length;
+  fill(place, h('h2', { id: 'rejected-title' }, 'Rejected pictures'),
+    h('ul', { class: 'rows' }, pictures.map(({ id, reasons }) => h('li', { class: 'notice bad' }, icon('alert'),
+      h('p', {}, h('strong', {}, written(id)), ' was put aside, and no product shows it. ', written(reasons.join(' '))),
+      h('button', { type: 'button', class: 'button quiet small', 'aria-label': `Dismiss ${id}`, onclick: () => dismiss(place, id) }, 'Dismiss')))));
+}
+
+async function dismiss(place, id) {
+  try {
+    const { pictures } = await call('DELETE', `/pictures/rejected/${id.split('/').map(encodeURIComponent).join('/')}`);
+    drawRejected(place, pictures);
+  } catch (problem) {
+    toast(problem.detail, 'bad');
+  }
 }
 
 function drawSales(place, sales) {

@@ -35,8 +35,16 @@ def of_type(resources: Resources, type_: str, begins: str = "") -> list[dict[str
     return [body["Properties"] for name, body in resources.items() if body["Type"] == type_ and name.startswith(begins)]
 
 
-def no_way_out(resources: Resources) -> None:
-    of_type(resources, "AWS::EC2::Route", "ShopNetworkVpcPublicSubnet1")[0]["DestinationCidrBlock"] = "192.0.2.0/24"
+def way_out_of_isolation(resources: Resources) -> None:
+    public = of_type(resources, "AWS::EC2::Route", "ShopNetworkVpcPublicSubnet1")[0]
+    table = next(name for name in resources if name.startswith("ShopNetworkVpcIsolatedSubnet1RouteTable"))
+    route = {**public, "RouteTableId": {"Ref": table}}
+    resources["ShopNetworkVpcIsolatedSubnet1DefaultRoute"] = {"Type": "AWS::EC2::Route", "Properties": route}
+
+
+def no_public_address(resources: Resources) -> None:
+    network = of_type(resources, "AWS::ECS::Service", "Storefront")[0]["NetworkConfiguration"]
+    network["AwsvpcConfiguration"]["AssignPublicIp"] = "DISABLED"
 
 
 def nat_gateway(resources: Resources) -> None:
@@ -110,9 +118,10 @@ def test_the_stack_as_it_is_passes(stack: Template, declared: CheckList) -> None
 @pytest.mark.parametrize(
     ("check", "break_it", "said"),
     [
-        ("network-two-zones", no_way_out, "4 subnets and 1 ways"),
+        ("network-two-zones", way_out_of_isolation, "4 subnets and 3 ways"),
         ("network-two-zones", nat_gateway, "1 NAT gateway(s)"),
         ("network-endpoints", endpoint_of_public_subnets_alone, "2 of 4 route tables have no way to dynamodb"),
+        ("paths-complete", no_public_address, "calls ecr.api to pull its image, but it has no public address"),
         ("instance-closed", ssh, "opens the ports [8080, 22]"),
         ("instance-closed", metadata_version_1, "answers without a token"),
         ("service-keeps-tasks", no_rollback, "does not roll back"),

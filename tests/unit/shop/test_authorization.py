@@ -60,6 +60,8 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[int, int, int, int, int, int]]] = 
     ("PUT", "/api/products/{product_id}/stock"): ({"stock": 7}, (401, 401, 403, 403, 403, 200)),
     ("POST", "/api/uploads"): ({"content_type": "image/png", "size_bytes": 9}, (401, 401, 403, 403, 403, 201)),
     ("POST", "/api/uploads/{upload_id}/complete"): (None, (401, 401, 403, 403, 403, 404)),
+    ("GET", "/api/pictures/rejected"): (None, (401, 401, 403, 403, 403, 200)),
+    ("DELETE", "/api/pictures/rejected/{picture_id:path}"): (None, (401, 401, 403, 403, 403, 404)),
     ("GET", "/api/sales/today"): (None, (401, 401, 403, 403, 403, 200)),
 }
 
@@ -129,6 +131,7 @@ def _key() -> dict[str, str]:
 
 def _path(path: str, customer: Browser) -> str:
     values = {"{key:path}": "menu/latte.webp", "{product_id}": "latte", "{upload_id}": "0" * 26}
+    values["{picture_id:path}"] = "nobody-looked-at-it.jpg"
     if "{order_id}" in path:
         values["{order_id}"] = customer.order()["id"]
     for name, value in values.items():
