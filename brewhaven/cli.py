@@ -12,6 +12,7 @@ import typer
 
 from brewhaven import console
 from brewhaven.course import commands as course_commands
+from brewhaven.course.faults import commands as fault_commands
 from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS
 from brewhaven.exercises import commands as exercise_commands
@@ -37,6 +38,9 @@ app.add_typer(course_commands.lab, name="lab")
 app.command(epilog="Example: [bold]brewhaven verify 1.3 --json[/bold]")(course_commands.verify)
 app.command(epilog="Example: [bold]brewhaven quiz 1.3[/bold]")(course_commands.quiz)
 app.add_typer(exercise_commands.app, name="exercise")
+app.command("break", epilog=fault_commands.BREAK_EPILOG)(fault_commands.break_)
+app.command(epilog=fault_commands.HINT_EPILOG)(fault_commands.hint)
+app.command(epilog=fault_commands.FIX_EPILOG)(fault_commands.fix)
 app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
 app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 

@@ -22,17 +22,15 @@ function: what holds on the local cloud must hold on AWS.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brewhaven.course import declarations
 from brewhaven.course.catalogue import Course
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.template import Template
-from brewhaven.errors import BrewHavenError
 
 OnTemplate = Callable[[Template], str]
 OnCloud = Callable[[Deployment], str]
@@ -138,20 +136,7 @@ def load(folder: Path) -> CheckList:
     Raises:
         BrewHavenError: The file does not define ``CHECKS``.
     """
-    path = folder / "checks.py"
-    if not path.exists():
-        return CheckList()
-    name = f"{folder.name}_checks"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BrewHavenError(f"{path} cannot be imported.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    checks = getattr(module, "CHECKS", None)
-    if not isinstance(checks, CheckList):
-        raise BrewHavenError(f"{path} defines no CHECKS.", "It needs a line like `CHECKS = CheckList()`.")
-    return checks
+    return declarations.load(folder, "checks.py", "CHECKS", CheckList)
 
 
 def by_objective(course: Course) -> Mapping[str, list[Check]]:

@@ -145,6 +145,11 @@ class Deployment:
         """Deployed resources of a CloudFormation type that a construct made; see :meth:`Template.resources`."""
         return [entry for entry in self._resources if entry.type == type_ and entry.logical_id.startswith(of)]
 
+    @property
+    def physical_ids(self) -> set[str]:
+        """The physical ids of everything that the stacks deployed."""
+        return {entry.physical_id for entry in self._resources if entry.physical_id}
+
     def prepare(self) -> None:
         """Ask CloudFormation once, before many threads would.
 

@@ -30,7 +30,7 @@ def chosen(lesson: str | None, phase: int | None) -> list[Lesson]:
     return [course.lesson(lesson)] if lesson is not None else list(course.phase(phase or 0).lessons)
 
 
-def _handed_on() -> dict[str, str]:
+def handed_on() -> dict[str, str]:
     """What a lab's shell gets of this process's environment besides the cloud's variables.
 
     ``BREWHAVEN_*`` names the local cloud for the `brewhaven` commands of a lab; ``CDK_VALIDATION`` leaves out the
@@ -70,7 +70,7 @@ class Session:
                 item.id,
                 document.read(item.path),
                 target=self.cloud.name,
-                environment={**self.cloud.environment, **_handed_on()},
+                environment={**self.cloud.environment, **handed_on()},
                 drop=drop,
                 watch=self.watch,
             )
