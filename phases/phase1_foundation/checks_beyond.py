@@ -121,6 +121,46 @@ def _scales(limits: list[tuple[Any, Any]], values: list[Any]) -> str:
     return f"{least} to {most} tasks, at {float(values[0]):.0f} percent"
 
 
+healthy = CHECKS.check(
+    "targets-healthy",
+    lesson="1.6",
+    objective="load-balancing",
+    proves="The load balancer asks the tasks for their health at an address that they answer",
+    left_out_by=WITHOUT_FARGATE,
+)
+
+
+@healthy.on_template
+def _(template: Template) -> str:
+    path = template.resources("AWS::ElasticLoadBalancingV2::TargetGroup", of="Storefront")[0].properties.get(
+        "HealthCheckPath", "/"
+    )
+    container = template.resources("AWS::ECS::TaskDefinition", of="Storefront")[0].properties["ContainerDefinitions"][0]
+    own = " ".join(container.get("HealthCheck", {}).get("Command", []))
+    expect(
+        f":8080{path}'" in own,
+        f"the load balancer asks for {path}, and the container's own check for something else: one of them is wrong",
+        where=f"HEALTH_PATH in {STOREFRONT_CODE}",
+        next_step="let both ask for /health, which the shop answers as long as its process lives",
+    )
+    return f"both ask for {path}"
+
+
+@healthy.on_cloud
+def _(cloud: Deployment) -> str:
+    group = cloud.resources("AWS::ElasticLoadBalancingV2::TargetGroup", of="Storefront")[0].physical_id
+    listing = cloud.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    states = [entry["TargetHealth"] for entry in listing if entry["TargetHealth"]["State"] != "draining"]
+    ill = [f"{state['State']} ({state.get('Description', 'no reason')})" for state in states if state["State"] != "healthy"]
+    expect(
+        states and not ill,
+        f"of {len(states)} targets {len(ill)} are not healthy: {', '.join(ill) or 'there is none'}",
+        where="EC2 console: Target groups, the shop's, Targets and Health checks",
+        next_step="ask a task what the health check asks: path, port and code must be what the shop answers",
+    )
+    return f"{len(states)} of {len(states)} targets"
+
+
 holds = CHECKS.check(
     "boundary-holds",
     lesson="1.7",

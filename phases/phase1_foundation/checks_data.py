@@ -15,6 +15,7 @@ from brewhaven.course.checks import CheckList, Failure, expect, listed, statemen
 from brewhaven.course.cloud import Deployment, ask
 from brewhaven.course.template import Resource, Template
 from brewhaven.local.settings import REPOSITORY
+from phases.phase1_foundation.probes import upload
 
 CHECKS = CheckList()
 
@@ -439,14 +440,8 @@ def _(template: Template) -> str:
 
 @uploads.on_cloud
 def _(cloud: Deployment) -> str:
-    client, bucket, name = cloud.client("s3"), cloud.outputs["AssetBucketName"], "media/uploads/check.webp"
-    form = client.generate_presigned_post(bucket, name, Conditions=[["content-length-range", 1, 1000]], ExpiresIn=60)
-    try:
-        small, large = (_post(form["url"], form["fields"], size) for size in (100, 5000))
-    finally:
-        versions = client.list_object_versions(Bucket=bucket, Prefix=name).get("Versions", [])
-        for version in versions:
-            client.delete_object(Bucket=bucket, Key=name, VersionId=version["VersionId"])
+    name = "media/uploads/check.webp"
+    small, large = upload(cloud, name, 100, 5000)
     expect(
         small in (200, 204),
         f"a signed upload of 100 bytes to {name} answers {small}",
@@ -460,15 +455,6 @@ def _(cloud: Deployment) -> str:
         next_step="sign a content-length-range",
     )
     return "100 bytes accepted, 5,000 refused"
-
-
-def _post(url: str, fields: dict[str, str], size: int) -> int:
-    """Send a form with a file of so many bytes, as a browser does."""
-    edge = "brewhaven-check"
-    parts = [f'--{edge}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
-    parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="check"\r\n\r\n')
-    body = "".join(parts).encode() + b"x" * size + f"\r\n--{edge}--\r\n".encode()
-    return ask(url, method="POST", body=body, headers={"Content-Type": f"multipart/form-data; boundary={edge}"}).status
 
 
 # 1.4 Roles

@@ -8,7 +8,7 @@ from typing import Any
 from brewhaven.course.checks import CheckList, expect, listed, statements
 from brewhaven.course.cloud import Answer, Deployment, ask
 from brewhaven.course.template import Template
-from phases.phase1_foundation.probes import WITHOUT_FARGATE
+from phases.phase1_foundation.probes import WITHOUT_FARGATE, service_of
 
 CHECKS = CheckList()
 
@@ -211,16 +211,9 @@ def _(template: Template) -> str:
     return "circuit breaker rolls back"
 
 
-def _service(cloud: Deployment) -> dict[str, Any]:
-    found: dict[str, Any] = cloud.client("ecs").describe_services(
-        cluster=cloud.outputs["StorefrontClusterName"], services=[cloud.outputs["StorefrontServiceName"]]
-    )["services"][0]
-    return found
-
-
 @keeps.on_cloud
 def _(cloud: Deployment) -> str:
-    service = _service(cloud)
+    service = service_of(cloud)
     wanted, running = service["desiredCount"], service["runningCount"]
     template = cloud.resources("AWS::ECS::TaskDefinition", of="Storefront")[0].physical_id
     expect(
@@ -234,6 +227,13 @@ def _(cloud: Deployment) -> str:
         f"{running} of {wanted} tasks run",
         where="ECS console: the service, Events, and the stopped reason of its last task",
         next_step="what the stopped task wrote last says why; none wanted means that somebody set the number to 0",
+    )
+    breaker = service["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
+    expect(
+        breaker.get("enable") and breaker.get("rollback"),
+        "the deployment circuit breaker of the running service does not roll back",
+        where="ECS console: the service, Deployments, Failure detection",
+        next_step="`aws ecs update-service` with the deployment configuration of the stack",
     )
     return f"{running} of {wanted} tasks"
 
@@ -267,7 +267,7 @@ def _(template: Template) -> str:
 
 @balanced.on_cloud
 def _(cloud: Deployment) -> str:
-    (group,) = _service(cloud)["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
+    (group,) = service_of(cloud)["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
     ranges = [rule.get("CidrIpv4") or rule.get("CidrIpv6") for rule in incoming(cloud, group)]
     ranges = [found for found in ranges if found]
     expect(
@@ -292,7 +292,14 @@ menu_served = CHECKS.check(
 def _(cloud: Deployment) -> str:
     url = cloud.outputs["ShopUrl"]
     _ready(url)
-    products = reach(url, "/api/menu").json()["products"]
+    answer = reach(url, "/api/menu")
+    expect(
+        answer.status == 200,
+        f"the shop at {url} lives and does not show its menu: {answer.text[:200]}",
+        where="the log of the tasks (StorefrontLogGroupName): the line that begins with 'AWS refused'",
+        next_step="give the task role back what that line names: CatalogTable.grant_shop_access has the list",
+    )
+    products = answer.json()["products"]
     expect(
         products,
         f"the menu at {url}/api/menu is empty",
@@ -325,7 +332,7 @@ def _(template: Template) -> str:
 
 @by_name.on_cloud
 def _(cloud: Deployment) -> str:
-    service, client = _service(cloud), cloud.client("ecs")
+    service, client = service_of(cloud), cloud.client("ecs")
     registry = service["serviceRegistries"][0]["registryArn"].rpartition("/")[2]
     listing = cloud.client("servicediscovery").list_instances(ServiceId=registry)["Instances"]
     known = {entry["Attributes"]["AWS_INSTANCE_IPV4"] for entry in listing}

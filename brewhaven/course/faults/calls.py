@@ -76,6 +76,7 @@ class Plan:
         undo: Puts everything back as it was.
         tidy: Removes what the fault itself made and nobody needs once it is mended: an image, a policy's version.
         makes: Names of what the fault makes itself.
+        images: Tags of images among them, which `brewhaven destroy` removes if nobody else did.
         beside: Names of what it uses beside the course's stacks, such as the CDK's own repository of images.
     """
 
@@ -83,6 +84,7 @@ class Plan:
     undo: Sequence[Call]
     tidy: Sequence[Call] = ()
     makes: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
 
 

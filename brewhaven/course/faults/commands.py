@@ -31,7 +31,7 @@ def _practice(student: str | None = None) -> Practice:
     from brewhaven.course.faults.practice import Practice
 
     settings = CloudSettings.from_environment()
-    return Practice(settings.home, target.current(settings), student)
+    return Practice(settings, target.current(settings), student)
 
 
 def break_(

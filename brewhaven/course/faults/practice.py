@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +21,7 @@ from brewhaven.course.faults.declared import Fault
 from brewhaven.course.template import Template
 from brewhaven.course.verify import Finding
 from brewhaven.errors import BrewHavenError
+from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
 Note = Callable[[str], None]
@@ -64,14 +64,17 @@ class Practice:
     """Faults in one deployment on one cloud.
 
     Args:
-        home: The tool's state folder.
+        settings: Whose state folder holds the open fault.
         student: Prefix of the stacks in which a fault is made; an open one knows its stack.
         of: The course; by default the repository's.
     """
 
-    def __init__(self, home: Path, cloud: Target, student: str | None = None, of: Course | None = None) -> None:
-        self.book = Book(home)
+    def __init__(
+        self, settings: CloudSettings, cloud: Target, student: str | None = None, of: Course | None = None
+    ) -> None:
+        self.book = Book(settings.home)
         self.cloud = cloud
+        self._settings = settings
         self._student = student
         self._course = of or courses.load()
 
@@ -241,6 +244,9 @@ class Practice:
                 "Your stack differs from the lesson's; `brewhaven deploy` puts the lesson's back.",
             ) from error
         calls.refuse_strangers(plan, deployment.physical_ids)
+        if plan.images:
+            record = stacks.Record.of(self._settings, self.cloud)
+            record.add(stack, [(stacks.IMAGE_ASSETS, tag) for tag in plan.images])
         undo, tidy = ([item.as_json() for item in part] for part in (plan.undo, plan.tidy))
         return replace(found, undo=undo, tidy=tidy), plan.do
 

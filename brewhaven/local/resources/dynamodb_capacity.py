@@ -99,6 +99,17 @@ def _rate(table: Mapping[str, Any], kind: str) -> float | None:
     return float((table.get("ProvisionedThroughput") or {}).get(f"{kind}CapacityUnits") or 0) or None
 
 
+def bucket_of(table: Mapping[str, Any], kind: str) -> Bucket | None:
+    """The bucket from which the reads or writes of a provisioned table are taken; None where it is on demand."""
+    rate = _rate(table, kind)
+    if rate is None:
+        return None
+    key = (str(table.get("TableId")), kind)
+    bucket = _buckets.setdefault(key, Bucket(rate, rate * BURST_SECONDS, time.monotonic()))
+    bucket.rate = rate
+    return bucket
+
+
 @correction
 def capacity_is_counted_and_enforced() -> None:
     """A read costs by its size, and a provisioned table refuses what exceeds its units and its reserve of five minutes.
@@ -116,17 +127,12 @@ def capacity_is_counted_and_enforced() -> None:
             def operation(request: Request) -> Answer:
                 table = dynamodb._tables.get(dynamodb._normalize_table_name(request.get("TableName")))
                 asked = request.get("ReturnConsumedCapacity", "NONE")
-                rate = _rate(table, kind) if table else None
-                if table is None or (rate is None and (asked == "NONE" or name in WRITES)):
+                bucket = bucket_of(table, kind) if table else None
+                if table is None or (bucket is None and (asked == "NONE" or name in WRITES)):
                     return original(request)
-                bucket = None
-                if rate is not None:
-                    now = time.monotonic()
-                    key = (str(table.get("TableId")), kind)
-                    bucket = _buckets.setdefault(key, Bucket(rate, rate * BURST_SECONDS, now))
-                    if not bucket.has_room(rate, now):
-                        refused: Answer = error_response_json("ProvisionedThroughputExceededException", EXCEEDED, 400)
-                        return refused
+                if bucket is not None and not bucket.has_room(bucket.rate, time.monotonic()):
+                    refused: Answer = error_response_json("ProvisionedThroughputExceededException", EXCEEDED, 400)
+                    return refused
                 status, headers, body = original(
                     {**request, "ReturnConsumedCapacity": "TOTAL" if asked == "NONE" else asked}
                 )
