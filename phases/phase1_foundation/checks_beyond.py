@@ -151,7 +151,9 @@ def _(cloud: Deployment) -> str:
     group = cloud.resources("AWS::ElasticLoadBalancingV2::TargetGroup", of="Storefront")[0].physical_id
     listing = cloud.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     states = [entry["TargetHealth"] for entry in listing if entry["TargetHealth"]["State"] != "draining"]
-    ill = [f"{state['State']} ({state.get('Description', 'no reason')})" for state in states if state["State"] != "healthy"]
+    ill = [
+        f"{state['State']} ({state.get('Description', 'no reason')})" for state in states if state["State"] != "healthy"
+    ]
     expect(
         states and not ill,
         f"of {len(states)} targets {len(ill)} are not healthy: {', '.join(ill) or 'there is none'}",

@@ -25,26 +25,27 @@ no_new_pictures = FAULTS.fault(
     "no-new-pictures",
     lesson="1.3",
     check="uploads-bounded",
-    symptom='The manager: *"The pictures on the menu are all there. But since yesterday I cannot send in a new one: the '
-    'form goes off, and what comes back is **403**. Others here have tried it too. Nobody touched the page."*',
+    symptom='The manager: *"The pictures on the menu are all there. But since yesterday I cannot send in a new one: '
+    'the form goes off, and what comes back is **403**. Others here have tried it too. Nobody touched the page."*',
     hints=(
         "The page asks the shop for a signed form, and then the browser sends the picture past the shop. Which of the "
-        "two is refused, and by whom? You can be both: sign a form with your own keys as in lesson 1.3 and send it with "
-        "`curl`. The body of the 403 is XML, and it says more than the page does.",
+        "two is refused, and by whom? You can be both: sign a form with your own keys as in lesson 1.3 and send it "
+        "with `curl`. The body of the 403 is XML, and it says more than the page does.",
         "You are an administrator, so every policy of yours allows it, and it is denied all the same. Then something "
-        "denies it *explicitly*, and an explicit denial does not need to be yours: the thing that you write to can have "
-        "a policy too.",
-        "`aws s3api get-bucket-policy --bucket <AssetBucketName> --query Policy --output text`: compare its statements "
-        "with those of `AssetBucket`. One is not in the code, and CloudFormation knows nothing of it. Put the policy back "
-        "without it: `aws s3api put-bucket-policy`.",
+        "denies it *explicitly*, and an explicit denial does not need to be yours: the thing that you write to can "
+        "have a policy too.",
+        "`aws s3api get-bucket-policy --bucket <AssetBucketName> --query Policy --output text`: compare its "
+        "statements with those of `AssetBucket`. One is not in the code, and CloudFormation knows nothing of it. Put "
+        "the policy back without it: `aws s3api put-bucket-policy`.",
     ),
     explanation=Explanation(
-        cause="Somebody pasted a statement from an old blog into the bucket's policy: *deny every upload that does not "
-        "ask for encryption in a header*. It once was good advice. Today S3 encrypts everything by itself, no form of the "
-        "shop sends that header, and a `Deny` in a bucket policy beats everything that anybody is allowed.",
-        found_by="The body of the 403 says `AccessDenied`, although `aws sts get-caller-identity` is an administrator. "
-        "`aws s3api get-bucket-policy` shows the statement `EncryptedUploadsOnly`; `cdk diff` shows nothing, because the "
-        "template never had it. On AWS, CloudTrail has the `PutBucketPolicy` with who did it and when.",
+        cause="Somebody pasted a statement from an old blog into the bucket's policy: *deny every upload that does "
+        "not ask for encryption in a header*. It once was good advice. Today S3 encrypts everything by itself, no "
+        "form of the shop sends that header, and a `Deny` in a bucket policy beats everything that anybody is allowed.",
+        found_by="The body of the 403 says `AccessDenied`, although `aws sts get-caller-identity` is an "
+        "administrator. `aws s3api get-bucket-policy` shows the statement `EncryptedUploadsOnly`; `cdk diff` shows "
+        "nothing, because the template never had it. On AWS, CloudTrail has the `PutBucketPolicy` with who did it and "
+        "when.",
         prevention="Change a bucket's policy in the code that makes the bucket, and let nobody else call "
         "`s3:PutBucketPolicy`. Drift detection finds what was done around it.",
         page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html",
@@ -97,8 +98,8 @@ boss_is_refused = FAULTS.fault(
     "boss-is-refused",
     lesson="1.4",
     check="open-orders-sparse",
-    symptom='You yourself, in your terminal: *"I only want to know how many orders are open. My query on the index says '
-    '`AccessDenied`. But I am the administrator here! The barista sees them all on her board."*',
+    symptom='You yourself, in your terminal: *"I only want to know how many orders are open. My query on the index '
+    'says `AccessDenied`. But I am the administrator here! The barista sees them all on her board."*',
     hints=(
         "Make the call that is refused and read the message to its end: who, what, on what, and why. Compare the last "
         "half sentence with those that you know from lessons 1.4 and 1.7.",
@@ -106,17 +107,17 @@ boss_is_refused = FAULTS.fault(
         "'identity-based' says where it is: in a policy of the one who calls. Who is that? `aws sts "
         "get-caller-identity`.",
         "A user has policies in three places: attached ones, inline ones, and those of the groups. `aws iam "
-        "list-user-policies --user-name student` shows the inline ones, `aws iam get-user-policy` what they say. Delete "
-        "the one that does not belong there: `aws iam delete-user-policy`.",
+        "list-user-policies --user-name student` shows the inline ones, `aws iam get-user-policy` what they say. "
+        "Delete the one that does not belong there: `aws iam delete-user-policy`.",
     ),
     explanation=Explanation(
-        cause="After an audit somebody put an inline policy with a `Deny` on your user, and it caught more than it was "
-        "meant to. An inline policy is easy to overlook: it is listed nowhere but at its user.",
-        found_by="The refusal ends with *with an explicit deny in an identity-based policy*. `aws sts get-caller-identity` "
-        "says whose, `aws iam list-user-policies` and `get-user-policy` show it. On AWS, the policy simulator names the "
-        "statement that decides.",
-        prevention="No users: people work with roles, whose policies are in code and are reviewed. A `Deny` belongs in few "
-        "places, with a `Sid` that says why it is there.",
+        cause="After an audit somebody put an inline policy with a `Deny` on your user, and it caught more than it "
+        "was meant to. An inline policy is easy to overlook: it is listed nowhere but at its user.",
+        found_by="The refusal ends with *with an explicit deny in an identity-based policy*. `aws sts "
+        "get-caller-identity` says whose, `aws iam list-user-policies` and `get-user-policy` show it. On AWS, the "
+        "policy simulator names the statement that decides.",
+        prevention="No users: people work with roles, whose policies are in code and are reviewed. A `Deny` belongs "
+        "in few places, with a `Sid` that says why it is there.",
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
     ),
     repair="""\
@@ -168,28 +169,29 @@ slow_at_noon = FAULTS.fault(
     lesson="1.5",
     check="catalog-capacity",
     may_fail=("catalog-crud", "open-orders-sparse"),
-    symptom='A guest: *"I could look at the menu, but nothing would go into my cart. It turned and turned, and then it '
-    'said that the shop cannot do that right now. A quarter of an hour later it worked, once. It is always bad at '
+    symptom='A guest: *"I could look at the menu, but nothing would go into my cart. It turned and turned, and then '
+    "it said that the shop cannot do that right now. A quarter of an hour later it worked, once. It is always bad at "
     'noon."*',
     hints=(
         "Reading works, writing does not, and after a pause it does for a while. So nothing is missing and nothing is "
-        "forbidden: there is too little of something, and it grows again by itself. What did lesson 1.2 say about that?",
+        "forbidden: there is too little of something, and it grows again by itself. What did lesson 1.2 say about "
+        "that?",
         "The shop writes down what AWS refused, and why. On Fargate: `aws logs filter-log-events --log-group-name "
-        "<StorefrontLogGroupName> --filter-pattern refused --query 'events[-3:].message'`. The name of the exception is "
-        "the answer to what there is too little of.",
+        "<StorefrontLogGroupName> --filter-pattern refused --query 'events[-3:].message'`. The name of the exception "
+        "is the answer to what there is too little of.",
         "`aws dynamodb describe-table --table-name <CatalogTableName>` has `BillingModeSummary` and "
         "`ProvisionedThroughput`. The code says that the table is billed on demand. `aws dynamodb update-table` with "
         "`--billing-mode PAY_PER_REQUEST` makes it so again; deploying does not, because the template never changed.",
     ),
     explanation=Explanation(
-        cause="Somebody wanted to save money, and switched the table to provisioned capacity in the console: one write unit "
-        "a second, without scaling. The reserve of five minutes hid it until the first busy hour. Then DynamoDB refuses, "
-        "the SDK waits and tries again, which looks like slowness, and at last the shop gives up.",
+        cause="Somebody wanted to save money, and switched the table to provisioned capacity in the console: one "
+        "write unit a second, without scaling. The reserve of five minutes hid it until the first busy hour. Then "
+        "DynamoDB refuses, the SDK waits and tries again, which looks like slowness, and at last the shop gives up.",
         found_by="The shop's log says `ProvisionedThroughputExceededException`. On AWS the table's metrics "
         "`WriteThrottleEvents` and `ConsumedWriteCapacityUnits` show it in one picture, and the second is a line at "
         "exactly 1. `aws dynamodb describe-table` has the number.",
-        prevention="Capacity belongs in the code. Provision only what scales (`catalog_capacity=provisioned` does), and put "
-        "an alarm on `WriteThrottleEvents`: one is one too many.",
+        prevention="Capacity belongs in the code. Provision only what scales (`catalog_capacity=provisioned` does), "
+        "and put an alarm on `WriteThrottleEvents`: one is one too many.",
         page="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TroubleshootingThrottling.html",
     ),
     repair="""\
@@ -242,26 +244,26 @@ idle_barista = FAULTS.fault(
     "idle-barista",
     lesson="1.7",
     check="barista-can-work",
-    symptom='The barista: *"My terminal at the counter shows no orders any more, and no menu either: everything that lists '
-    'something says `AccessDenied`. One single order I can still move along, if somebody calls out its number. My role '
-    'has the policy it always had, I have looked."*',
+    symptom='The barista: *"My terminal at the counter shows no orders any more, and no menu either: everything that '
+    "lists something says `AccessDenied`. One single order I can still move along, if somebody calls out its number. "
+    'My role has the policy it always had, I have looked."*',
     hints=(
         "Be the barista: `aws sts assume-role` with `BaristaRoleArn`, then `aws dynamodb query` on the index "
         "`OpenOrders`, as in lesson 1.4. Read the refusal to its end.",
         "The policy of the role allows it, as she says. A call of hers needs two yeses (lesson 1.7). Which one is "
-        "missing? `aws iam get-policy --policy-arn <StaffBoundaryArn>` says which version counts, "
-        "`aws iam get-policy-version` what it says.",
-        "The boundary that is deployed has a statement less than `StaffRoles.limit` in the code. Somebody deployed other "
-        "code than yours: `cdk diff` shows it. Deploy yours again.",
+        "missing? `aws iam get-policy --policy-arn <StaffBoundaryArn>` says which version counts, `aws iam "
+        "get-policy-version` what it says.",
+        "The boundary that is deployed has a statement less than `StaffRoles.limit` in the code. Somebody deployed "
+        "other code than yours: `cdk diff` shows it. Deploy yours again.",
     ),
     explanation=Explanation(
-        cause="Somebody tightened the boundary and deployed that: the statement about the indexes is gone. Nothing in the "
-        "roles' own policies changed, which is why looking at them leads nowhere.",
-        found_by="The refusal ends with *because no permissions boundary allows the dynamodb:Query action*: neither the "
-        "role's policy nor a denial, but the boundary. `cdk diff` shows the statement that the deployed template lacks; "
-        "the stack's events have the update.",
-        prevention="A boundary has a test that does the staff's everyday work inside of it, as the check `barista-can-work` "
-        "does. Whoever changes the boundary sees it fail before the barista does.",
+        cause="Somebody tightened the boundary and deployed that: the statement about the indexes is gone. Nothing in "
+        "the roles' own policies changed, which is why looking at them leads nowhere.",
+        found_by="The refusal ends with *because no permissions boundary allows the dynamodb:Query action*: neither "
+        "the role's policy nor a denial, but the boundary. `cdk diff` shows the statement that the deployed template "
+        "lacks; the stack's events have the update.",
+        prevention="A boundary has a test that does the staff's everyday work inside of it, as the check "
+        "`barista-can-work` does. Whoever changes the boundary sees it fail before the barista does.",
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
     ),
     repair="""\

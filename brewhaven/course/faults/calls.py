@@ -19,11 +19,11 @@ ClientOf = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """A value that an earlier call of the same list answers, as the argument of a later one.
+    """A value that an earlier call answers, as the argument of a later one; not for calls that go to disk.
 
     Attributes:
         call: The place of the earlier call, from 0.
-        name: The name of the value in its answer.
+        name: Where the value is in its answer: ``uploadId``, ``PolicyVersion.VersionId``.
     """
 
     call: int
@@ -59,7 +59,7 @@ class Call:
         return cls(kept["service"], kept["operation"], kept["arguments"], tuple(kept["unless"]))
 
 
-def call(service: str, operation: str, *, unless: Sequence[str] = (), **arguments: Any) -> Call:
+def call(service: str, operation: str, /, *, unless: Sequence[str] = (), **arguments: Any) -> Call:
     """A call with its arguments as boto3 takes them."""
     return Call(service, operation, arguments, tuple(unless))
 
@@ -126,13 +126,16 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def run(calls: Sequence[Call], client: ClientOf) -> None:
-    """Make calls one after the other.
+def run(calls: Sequence[Call], client: ClientOf, before: Sequence[Mapping[str, Any]] = ()) -> list[Mapping[str, Any]]:
+    """Make calls one after the other, and return what is answered.
+
+    Args:
+        before: Answers of calls that were made before, to which these may refer.
 
     Raises:
         ClientError: One was refused with a code that it does not expect.
     """
-    answers: list[Mapping[str, Any]] = []
+    answers: list[Mapping[str, Any]] = [*before]
     for item in calls:
         try:
             answers.append(getattr(client(item.service), item.operation)(**_filled(item.arguments, answers)))
@@ -140,11 +143,15 @@ def run(calls: Sequence[Call], client: ClientOf) -> None:
             if error.response["Error"]["Code"] not in item.unless:
                 raise
             answers.append({})
+    return answers
 
 
 def _filled(value: Any, answers: Sequence[Mapping[str, Any]]) -> Any:
     if isinstance(value, Answer):
-        return answers[value.call][value.name]
+        found: Any = answers[value.call]
+        for name in value.name.split("."):
+            found = found[name]
+        return found
     if isinstance(value, Mapping):
         return {name: _filled(part, answers) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

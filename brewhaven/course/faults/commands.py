@@ -26,12 +26,12 @@ FIX_EPILOG = (
 )
 
 
-def _practice(student: str | None = None) -> Practice:
+def _practice(student: str | None = None, *, counts: bool = True) -> Practice:
     from brewhaven import target
     from brewhaven.course.faults.practice import Practice
 
     settings = CloudSettings.from_environment()
-    return Practice(settings, target.current(settings), student)
+    return Practice(settings, target.current(settings), student, counts=counts)
 
 
 def break_(
@@ -46,7 +46,7 @@ def break_(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on AWS.")] = False,
     json: Json = False,
 ) -> None:
-    """Break one thing in what is deployed, as it happens in real life, and tell only what a user of the shop reports."""
+    """Break one thing in what is deployed, as happens in real life, and tell only what a user of the shop reports."""
     from brewhaven.course import load
 
     if list_ and selftest:
@@ -56,7 +56,7 @@ def break_(
     if list_:
         _list(_practice(student), phase, json=json)
     elif selftest:
-        _selftest(_practice(student), id_, phase, json=json)
+        _selftest(_practice(student, counts=False), id_, phase, json=json)
     else:
         _break(_practice(student), id_, seed, yes=yes, json=json)
 
@@ -96,8 +96,9 @@ def _break(practice: Practice, id_: str | None, seed: int | None, *, yes: bool, 
     cloud = practice.cloud
     if not cloud.is_local and not yes:
         console.err.print(
-            f"In account [bold]{cloud.account}[/bold], {cloud.region}, one thing of the stack [bold]{stack}[/bold] will "
-            "be broken on purpose.\nOnly what this stack deployed is touched, and `brewhaven fix --undo` puts it back.",
+            f"In account [bold]{cloud.account}[/bold], {cloud.region}, a part of the stack [bold]{stack}[/bold] will "
+            "be broken on purpose.\nOnly what this stack deployed is touched, besides what the fault itself adds and "
+            "removes again. `brewhaven fix --undo` puts everything back.",
             soft_wrap=True,
         )
         if not typer.confirm("Break it?", default=False, err=True):

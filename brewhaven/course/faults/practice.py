@@ -15,7 +15,7 @@ from brewhaven.course import checks, verify
 from brewhaven.course.catalogue import Course
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.faults import calls, declared, template_change
-from brewhaven.course.faults.book import Book, OpenFault, Outcome, now
+from brewhaven.course.faults.book import Book, OpenFault, now
 from brewhaven.course.faults.calls import Call, Plan
 from brewhaven.course.faults.declared import Fault
 from brewhaven.course.template import Template
@@ -66,16 +66,24 @@ class Practice:
     Args:
         settings: Whose state folder holds the open fault.
         student: Prefix of the stacks in which a fault is made; an open one knows its stack.
+        counts: Whether the student's history gets how a fault ended; a selftest is nobody's.
         of: The course; by default the repository's.
     """
 
     def __init__(
-        self, settings: CloudSettings, cloud: Target, student: str | None = None, of: Course | None = None
+        self,
+        settings: CloudSettings,
+        cloud: Target,
+        student: str | None = None,
+        *,
+        counts: bool = True,
+        of: Course | None = None,
     ) -> None:
         self.book = Book(settings.home)
         self.cloud = cloud
         self._settings = settings
         self._student = student
+        self._counts = counts
         self._course = of or courses.load()
 
     # Which fault
@@ -154,7 +162,7 @@ class Practice:
         if not fitting:
             raise FaultError(
                 "No fault fits what is deployed.",
-                "`brewhaven break --list` says from which lesson on each can be had; `brewhaven deploy 1` has them all.",
+                "`brewhaven break --list` says which lesson each needs; `brewhaven deploy` takes you there.",
             )
         if seed is not None:
             return random.Random(seed).choice(sorted(fitting, key=lambda fault: fault.id))  # noqa: S311
@@ -289,7 +297,8 @@ class Practice:
         by_hand = intended.passed and self._template_is(found, "after")
         verdict = Verdict(intended, others, by_hand)
         if verdict.mended:
-            self._close(found, "mended")
+            calls.run(_kept(found.tidy), self._client)
+            self.book.close(found, "mended" if self._counts else None)
         return verdict
 
     def undo(self, note: Note = lambda text: None) -> Fault:
@@ -308,7 +317,7 @@ class Practice:
                 f"Everything is put back, and the check {fault.check} fails all the same.",
                 f"`brewhaven verify {found.lesson}` says why; then run `brewhaven fix --undo` again.",
             )
-        self.book.close(found, "undone")
+        self.book.close(found, "undone" if self._counts else None)
         return fault
 
     def _put_back(self, found: OpenFault, note: Note) -> None:
@@ -322,10 +331,6 @@ class Practice:
     def _template_is(self, found: OpenFault, which: str) -> bool:
         template = found.template_after if which == "after" else found.template_before
         return template is not None and template_change.deployed(self.cloud, found.stack) == template
-
-    def _close(self, found: OpenFault, outcome: Outcome) -> None:
-        calls.run(_kept(found.tidy), self._client)
-        self.book.close(found, outcome)
 
     def _wait(self, fault: Fault, *, passed: bool, note: Note) -> bool:
         """Wait until the fault's own check passes, or until it fails."""

@@ -81,9 +81,7 @@ def preamble(stack: str, lesson: str) -> str:
     return PREAMBLE.format(stack=stack, lesson=lesson)
 
 
-def prove(
-    fault: Fault, practice: Practice, environment: Mapping[str, str], watch: Watch = lambda step: None
-) -> Proof:
+def prove(fault: Fault, practice: Practice, environment: Mapping[str, str], watch: Watch = lambda step: None) -> Proof:
     """Go through a fault from a shop that is well to a shop that is well again.
 
     Args:

@@ -26,8 +26,8 @@ def symptom(fault: Fault, stack: str) -> RenderableType:
     return Group(
         Panel(Markdown(fault.symptom), title="somebody reports", title_align="left", border_style="yellow"),
         Text.from_markup(
-            f"Something in [bold]{escape(stack)}[/bold] is broken. Find it and mend it with what you have: the pages of"
-            " the shop,\nlogs, [bold]aws[/bold], [bold]cdk diff[/bold].\n"
+            f"Something in [bold]{escape(stack)}[/bold] is broken. Find it and mend it with what you have: the shop's "
+            "pages, its logs, [bold]aws[/bold] and [bold]cdk diff[/bold].\n"
             "  [bold]brewhaven hint[/bold]         a push in the right direction; there are three\n"
             "  [bold]brewhaven fix --check[/bold]  whether it is mended\n"
             "  [bold]brewhaven fix --undo[/bold]   give up: everything is put back as it was"
@@ -69,9 +69,13 @@ def verdict(found: Verdict, fault: Fault) -> RenderableType:
             "The stack's own\n  template still has the fault, and the next deployment brings it back. Deploy your code."
         )
     else:
-        lines.append(f"{MARKS['failed']} [bold]Not quite:[/bold] what was reported is mended, and the shop is not whole.")
-    if found.others:
-        names = ", ".join(finding.check for finding in found.others)
+        lines.append(
+            f"{MARKS['failed']} [bold]Not quite:[/bold] what was reported is mended, and the shop is not whole."
+        )
+    if strange := [
+        finding.check for finding in found.others if found.intended.passed or finding.check not in fault.may_fail
+    ]:
+        names = ", ".join(strange)
         lines.append(f"  Also failing: {escape(names)}. [bold]brewhaven verify {fault.phase}[/bold] says what and why.")
     lines.append("  [bold]brewhaven hint[/bold] helps.")
     return Text.from_markup("\n".join(lines))
@@ -84,7 +88,7 @@ def explanation(fault: Fault) -> RenderableType:
         Text(f"{fault.id} (lesson {fault.lesson})", style="bold"),
         Markdown(fault.symptom),
         Markdown(f"**What it was.** {text.cause}\n\n**How one finds it.** {text.found_by}\n\n**One way to mend it.**"),
-        Syntax(fault.repair.strip(), "bash", theme="ansi_dark", background_color="default"),
+        Syntax(fault.repair.strip(), "bash", theme="ansi_dark", background_color="default", word_wrap=True),
         Markdown(f"**What would have kept it away.** {text.prevention}\n\n**Read on.** {text.page}"),
     )
 

@@ -46,7 +46,7 @@ def settle(cloud: Target, stack: str, note: Callable[[str], None] = lambda text:
         status = str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
         if not status.endswith("_IN_PROGRESS"):
             return status
-        note(status.lower().replace("_", " "))
+        note("CloudFormation is at work")
         time.sleep(POLL_SECONDS[cloud.name])
     raise TemplateChangeError(
         f"The stack {stack} is {status} for more than {LONGEST_SECONDS // 60} minutes.",

@@ -82,8 +82,7 @@ def transactions_are_throttled() -> None:
 
 def _canceled(throttled: list[bool]) -> Answer:
     reasons: list[dict[str, Any]] = [
-        {"Code": "ProvisionedThroughputExceeded", "Message": EXCEEDED} if dry else {"Code": "None"}
-        for dry in throttled
+        {"Code": "ProvisionedThroughputExceeded", "Message": EXCEEDED} if dry else {"Code": "None"} for dry in throttled
     ]
     content = {
         "__type": "TransactionCanceledException",

@@ -55,9 +55,11 @@ def denials_name_the_resource_and_the_boundary() -> None:
     def response(original: Any) -> Any:
         def respond(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> Any:
             resource = details.get("resource_arn", "*")
-            plain = not any(details.get(name) for name in ("error_code", "message", "explicit_deny"))
-            if plain and resource != "*":
-                message = iam_actions.identity_denial_message(action, principal_arn, resource, False)
+            denied = bool(details.get("explicit_deny"))
+            plain = not any(details.get(name) for name in ("error_code", "message"))
+            # A denial in the resource's own policy has its own words.
+            if plain and resource != "*" and not (denied and details.get("resource_policy_arn")):
+                message = iam_actions.identity_denial_message(action, principal_arn, resource, denied)
                 # STS keeps to itself why a role may not be assumed.
                 details["message"] = message.partition(" because ")[0] if service == "sts" else message
             return original(service, action, principal_arn, request_id, **details)
