@@ -137,11 +137,12 @@ def lab_run(
 
 @lab.command("lint", epilog="Example: [bold]brewhaven lab lint[/bold]")
 def lab_lint(json: Json = False) -> None:
-    """Hold every lesson against the course's rules (exit code 1 if one is broken)."""
+    """Hold every lesson and every fault against the course's rules (exit code 1 if one is broken)."""
     from brewhaven.course import checks, lint, load
+    from brewhaven.course.faults import rules
 
     course = load()
-    problems = lint.course_problems(course, checked=checks.by_objective(course))
+    problems = [*lint.course_problems(course, checked=checks.by_objective(course)), *rules.problems(course)]
     if json:
         console.plain_json([{"file": str(p.path), "line": p.line, "message": p.message} for p in problems])
     else:

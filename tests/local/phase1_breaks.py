@@ -1,7 +1,7 @@
 """One break for each cloud check of phase 1: what is changed in the deployed shop, and what puts it back.
 
-They are plans, as the faults of the course are, and so are made and taken back by the same code. A break makes one check
-fail and no other; a fault is felt, and so often fails several.
+They are plans, as the faults of the course are, so the same code makes them and takes them back. A break makes one
+check fail and no other; a fault is felt, and so often fails several.
 """
 
 from __future__ import annotations

@@ -107,6 +107,7 @@ class Practice:
         if self._stack_id(found.stack) != found.stack_id:
             # The stack was deleted, or made again: the fault went with it. What it made beside the stack goes now.
             calls.run(_kept(found.tidy), self._client)
+            template_change.forget(self.cloud, found.stack)
             self.book.close(found, None)
             return None
         return found
@@ -326,6 +327,7 @@ class Practice:
             # A template that is neither is one that the student deployed since: that one stays.
             if self._template_is(found, "after"):
                 template_change.update(self.cloud, found.stack, found.template_before, note)
+            template_change.forget(self.cloud, found.stack)
         calls.run([*_kept(found.undo), *_kept(found.tidy)], self._client)
 
     def _template_is(self, found: OpenFault, which: str) -> bool:

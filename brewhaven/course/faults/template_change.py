@@ -89,13 +89,19 @@ def update(cloud: Target, stack: str, body: Body, note: Callable[[str], None] = 
         raise TemplateChangeError(f"CloudFormation did not update {stack} ({status}):\n{reasons}")
 
 
+def forget(cloud: Target, stack: str) -> None:
+    """Remove what an update that was killed may have left; without the CDK's bucket there is nothing."""
+    if stacks.describe(cloud, stacks.BOOTSTRAP_STACK) is not None:
+        _Staged(cloud, stack).remove()
+
+
 class _Staged:
     """A template in the bucket from which the CDK deploys too, for as long as CloudFormation reads it.
 
     A request of CloudFormation's takes 51,200 bytes at most, which is less than a phase.
     """
 
-    def __init__(self, cloud: Target, stack: str, body: Body) -> None:
+    def __init__(self, cloud: Target, stack: str, body: Body | None = None) -> None:
         self._cloud, self._client = cloud, cloud.client("s3")
         self._key, self._text = f"brewhaven-break/{stack}.json", json.dumps(body)
         bootstrap = stacks.describe(cloud, stacks.BOOTSTRAP_STACK)
@@ -111,7 +117,10 @@ class _Staged:
         return f"https://s3.{self._cloud.region}.{suffix}/{self._bucket}/{self._key}"
 
     def __exit__(self, *_: object) -> None:
-        """Remove every version, also what a run that was killed left."""
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove every version of it: the bucket keeps them."""
         listing = self._client.list_object_versions(Bucket=self._bucket, Prefix=self._key)
         for version in (*listing.get("Versions", []), *listing.get("DeleteMarkers", [])):
             self._client.delete_object(Bucket=self._bucket, Key=self._key, VersionId=version["VersionId"])

@@ -1,0 +1,138 @@
+"""Every fault of phase 1 on the deployed shop: felt, found by its check, mended by a student, and taken back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brewhaven import target
+from brewhaven.course import load
+from brewhaven.course.faults import declared, proof, template_change
+from brewhaven.course.faults.declared import Fault
+from brewhaven.course.faults.practice import Practice
+from brewhaven.local.settings import REPOSITORY
+from phases.phase1_foundation.probes import service_of
+from tests.local.phase1_breaks import wait_until_stable
+from tests.plugins.local_cloud import DeployedShop
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
+
+STACK = "BrewHaven-Phase1-Foundation"
+FAULTS = declared.of_course(load(), 1)
+each = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+
+
+@pytest.fixture(scope="module")
+def practice(shop: DeployedShop) -> Iterator[Practice]:
+    """Faults in the deployed shop; it is left as it was, also when a test fails."""
+    found = Practice(shop.cloud.settings, target.local(shop.cloud.settings))
+    yield found
+    if found.open_fault() is not None:
+        found.undo()
+
+
+def state(practice: Practice) -> dict[str, Any]:
+    """Everything that a fault of the phase changes or makes."""
+    deployment = practice.deployment(STACK)
+    client, outputs = deployment.client, deployment.outputs
+    wait_until_stable(deployment)
+    service, table = service_of(deployment), {"TableName": outputs["CatalogTableName"]}
+    images = client("ecr").describe_repositories()["repositories"][0]["repositoryName"]
+    staged = practice.cloud.client("s3").list_object_versions(
+        Bucket=_staging_bucket(practice), Prefix="brewhaven-break/"
+    )
+    listed = client("dynamodb").describe_table(**table)["Table"]
+    return {
+        "template": template_change.deployed(practice.cloud, STACK),
+        "bucket policy": client("s3").get_bucket_policy(Bucket=outputs["AssetBucketName"])["Policy"],
+        "policies of the student": client("iam").list_user_policies(UserName="student")["PolicyNames"],
+        "runs": (service["taskDefinition"], service["deploymentConfiguration"], service["runningCount"]),
+        "task definitions": client("ecs").list_task_definitions()["taskDefinitionArns"],
+        "images": sorted(i.get("imageTag", "") for i in client("ecr").list_images(repositoryName=images)["imageIds"]),
+        "billing": listed["BillingModeSummary"]["BillingMode"],
+        "rush": client("dynamodb").get_item(**table, Key={"pk": {"S": "CHECK#noon"}, "sk": {"S": "CHECK"}}).get("Item"),
+        "staged": staged.get("Versions", []) + staged.get("DeleteMarkers", []),
+    }
+
+
+def _staging_bucket(practice: Practice) -> str:
+    (toolkit,) = practice.cloud.client("cloudformation").describe_stacks(StackName="CDKToolkit")["Stacks"]
+    return next(o["OutputValue"] for o in toolkit["Outputs"] if o["OutputKey"] == "BucketName")
+
+
+@each
+def test_a_fault_is_felt_found_and_mended(practice: Practice, fault: Fault) -> None:
+    """What `brewhaven break --selftest` does."""
+    found = proof.prove(fault, practice, practice.cloud.environment)
+    assert found.passed, [f"{step.title}: {step.detail}" for step in found.steps if not step.passed]
+    assert practice.book.history()[fault.id][-1]["outcome"] == "mended"
+
+
+@each
+def test_giving_up_puts_everything_back(practice: Practice, fault: Fault) -> None:
+    before = state(practice)
+    practice.break_it(fault)
+    assert state_differs(before, practice)
+    practice.undo()
+    assert state(practice) == before
+
+
+def state_differs(before: dict[str, Any], practice: Practice) -> bool:
+    """Whether a fault can be seen; the service may be anything but stable now, so it is not waited for."""
+    deployment = practice.deployment(STACK)
+    found = practice.book.open_fault()
+    assert found is not None
+    if found.template_after is not None:
+        return template_change.deployed(practice.cloud, STACK) != before["template"]
+    return deployment.client("iam") is not None and bool(found.undo)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.25])
+@pytest.mark.parametrize("id_", ["nobody-gets-in", "slow-at-noon", "gone-since-four"])
+def test_what_a_killed_program_left_is_taken_back(
+    practice: Practice, shop: DeployedShop, id_: str, delay: float
+) -> None:
+    before = state(practice)
+    settings = shop.cloud.settings
+    environment = {**os.environ, "BREWHAVEN_HOME": str(settings.home), "BREWHAVEN_PORT": str(settings.port)}
+    program = [str(Path(sys.executable).with_name("brewhaven")), "break", id_]
+    process = subprocess.Popen(
+        program, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    opened = settings.home / "faults" / "open.json"
+    while not opened.exists() and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
+    refused = shop.brewhaven("break", id_)
+    assert refused.returncode == 1
+    assert "broken off" in refused.stderr
+    undone = shop.brewhaven("fix", "--undo")
+    assert undone.returncode == 0, undone.stderr
+    assert state(practice) == before
+
+
+def test_a_fault_by_hand_on_the_command_line(practice: Practice, shop: DeployedShop) -> None:
+    broken = shop.brewhaven("break", "boss-is-refused")
+    assert broken.returncode == 0, broken.stderr
+    assert "AccessDenied" in broken.stdout
+    assert "after-the-audit" not in broken.stdout + broken.stderr
+    assert shop.brewhaven("break").returncode == 1, "one at a time"
+    assert shop.brewhaven("fix", "--show").returncode == 1, "not before it is over"
+    not_yet = shop.brewhaven("fix", "--check")
+    assert (not_yet.returncode, "Not yet" in not_yet.stdout) == (1, True)
+    assert "after-the-audit" not in not_yet.stdout + not_yet.stderr
+    assert [f"hint {n} of 3" in shop.brewhaven("hint").stdout for n in (1, 2, 3)] == [True] * 3
+    shop.cloud.client("iam").delete_user_policy(UserName="student", PolicyName="after-the-audit")
+    mended = shop.brewhaven("fix", "--check")
+    assert (mended.returncode, "Mended" in mended.stdout) == (0, True)
+    assert "after-the-audit" in shop.brewhaven("fix", "--show").stdout
