@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from brewhaven import course, processes, stacks, target
 from brewhaven.course import checks
+from brewhaven.course.faults.book import Book
 from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
 from brewhaven.exercises import workspace
@@ -98,6 +99,8 @@ def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any
     progress = Progress(settings.home)
     answer["phases"] = [{**_phase(phase, cloud, student), **_checked(phase, progress)} for phase in course.phases()]
     answer["exercises"] = _exercises(progress)
+    found = Book(settings.home).open_fault()
+    answer["open_fault"] = found.fault if found and found.target == name else None
     answer["next"] = _next_step(answer)
     answer["asked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     return answer
@@ -148,6 +151,8 @@ def _next_step(answer: dict[str, Any]) -> str:
         return "brewhaven up" if local else "sign in to AWS, then `brewhaven use aws`"
     if missing:
         return "brewhaven up" if local else f"brewhaven deploy {missing['number']}"
+    if answer["open_fault"]:
+        return "mend what `brewhaven break` broke: `brewhaven hint` helps, `brewhaven fix --check` says when it is done"
     broken = [
         name
         for phase in available

@@ -207,7 +207,7 @@ aws dynamodb update-table --table-name "$TABLE" --billing-mode PAY_PER_REQUEST -
 def _(cloud: Deployment) -> Plan:
     table = {"TableName": cloud.outputs["CatalogTableName"]}
     indexes = cloud.client("dynamodb").describe_table(**table)["Table"].get("GlobalSecondaryIndexes", [])
-    plenty = {"ReadCapacityUnits": 25, "WriteCapacityUnits": 25}
+    enough = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
     throttled = ("ProvisionedThroughputExceededException", "ThrottlingException")
     # The guests of one noon: a single large item uses up the whole reserve of unused units.
     noon = {"pk": {"S": "CHECK#noon"}, "sk": {"S": "CHECK"}}
@@ -219,9 +219,9 @@ def _(cloud: Deployment) -> Plan:
                 "update_table",
                 **table,
                 BillingMode="PROVISIONED",
-                ProvisionedThroughput={**plenty, "WriteCapacityUnits": 1},
+                ProvisionedThroughput={**enough, "WriteCapacityUnits": 1},
                 GlobalSecondaryIndexUpdates=[
-                    {"Update": {"IndexName": index["IndexName"], "ProvisionedThroughput": plenty}} for index in indexes
+                    {"Update": {"IndexName": index["IndexName"], "ProvisionedThroughput": enough}} for index in indexes
                 ],
             ),
             call("dynamodb", "put_item", **table, Item=rush, unless=throttled),

@@ -126,7 +126,7 @@ restless_shop = FAULTS.fault(
     left_out_by=WITHOUT_FARGATE,
     symptom='A guest: *"It is as if the shop had the hiccups. I read the menu, press a button, and it says **503 '
     "Service Temporarily Unavailable**. I wait a little, it is back, and then gone again. My order page breaks off "
-    'every time."* The tasks write no error.',
+    'every time."* Nobody finds an error in what the shop itself writes.',
     hints=(
         "It comes and goes by itself, again and again, like something that is being restarted. Is it? `aws ecs "
         "list-tasks` now and in a minute: are these the same tasks? ECS says what it does in the service's events.",
@@ -141,9 +141,10 @@ restless_shop = FAULTS.fault(
         cause="Somebody 'corrected' the path of the health check to `/healthz`, as it is called in another company. "
         "The shop answers that with 404, so the load balancer takes every task for ill, and ECS replaces each of "
         "them, for ever.",
-        found_by="The stopped reason of the tasks, *Task failed ELB health checks*; `describe-target-health` with "
-        "*Health checks failed with these codes: [404]*; on AWS the metrics `UnHealthyHostCount` and "
-        "`HTTPCode_ELB_5XX_Count`. The tasks' own log is clean: that nothing is wrong *there* is the clue.",
+        found_by="The service's events, *(port 8080) is unhealthy in (target-group ...) due to (reason Health checks "
+        "failed with these codes: [404])*, and the stopped reason of the tasks. The shop's own log has no error, but "
+        "every few seconds a line that is the whole answer: *GET /healthz 404*. On AWS also the metrics "
+        "`UnHealthyHostCount` and `HTTPCode_ELB_5XX_Count`.",
         prevention="One constant for the path, used by the container's check and by the load balancer's, as in "
         "`Storefront`. A change of the path goes out with the version that answers it, so that the circuit breaker "
         "sees it fail.",

@@ -214,6 +214,16 @@ def test_a_wrong_health_path_is_named(service: Service) -> None:
     assert "Health checks failed with these codes: [404]" in reason
 
 
+def test_a_service_says_why_it_replaces_a_task(service: Service) -> None:
+    assert service.deploy() == "CREATE_COMPLETE", service.failures()
+    service.health_path = "/missing"
+    assert service.deploy() == "UPDATE_COMPLETE"
+    [task] = service.tasks()
+    name = task["taskArn"].rsplit("/", 1)[-1]
+    said = f"(task {name}) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:"
+    assert until(lambda: [text for text in service.events() if said in text and "codes: [404])" in text])
+
+
 def test_a_failing_container_health_check_replaces_the_task(service: Service) -> None:
     check = {"Command": ["CMD-SHELL", "exit 1"], "Interval": 5, "Retries": 1}
     service.container = {"HealthCheck": check}

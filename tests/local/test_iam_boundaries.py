@@ -84,6 +84,15 @@ def test_a_denial_names_the_resource_and_the_policy_that_is_missing(
     )
 
 
+def test_an_explicit_denial_names_the_resource_too(cloud: Cloud, grant: Any) -> None:
+    grant(policy("dynamodb:*").replace("Allow", "Deny"))
+    with pytest.raises(ClientError) as refused:
+        client(cloud, "dynamodb").describe_table(TableName="boundary-menu")
+    assert refused.value.response["Error"]["Message"].endswith(
+        f"dynamodb:DescribeTable on resource: {TABLE} with an explicit deny in an identity-based policy"
+    )
+
+
 def test_what_policy_and_boundary_allow_is_allowed(cloud: Cloud, grant: Any) -> None:
     grant(policy("dynamodb:*"))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):

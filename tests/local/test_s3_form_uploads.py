@@ -70,11 +70,18 @@ def test_the_signer_needs_the_permission(cloud: Cloud, s3: Any) -> None:
     key = iam.create_access_key(UserName="uploader")["AccessKey"]
     try:
         theirs = cloud.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
-        assert send(cloud, presigned(theirs)).status_code == 403
+        refused = send(cloud, presigned(theirs))
+        assert refused.status_code == 403
+        assert "user/uploader is not authorized to perform: s3:PutObject" in refused.text
         statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/up/*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
         iam.put_user_policy(UserName="uploader", PolicyName="p", PolicyDocument=policy)
         assert send(cloud, presigned(theirs)).status_code == 204
+        deny = {**statement, "Effect": "Deny", "Principal": "*"}
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+        refused = send(cloud, presigned(theirs))
+        assert (refused.status_code, "with an explicit deny in a resource-based policy" in refused.text) == (403, True)
+        s3.delete_bucket_policy(Bucket=BUCKET)
         iam.delete_user_policy(UserName="uploader", PolicyName="p")
     finally:
         iam.delete_access_key(UserName="uploader", AccessKeyId=key["AccessKeyId"])

@@ -163,6 +163,11 @@ class Service:
         arns = ecs.list_tasks(cluster=self.name, desiredStatus=status)["taskArns"]
         return list(ecs.describe_tasks(cluster=self.name, tasks=arns)["tasks"]) if arns else []
 
+    def events(self) -> list[str]:
+        """What the service says it has done, the newest first."""
+        found = self.cloud.client("ecs").describe_services(cluster=self.name, services=["web"])["services"]
+        return [event["message"] for service in found for event in service["events"]]
+
     def log(self) -> str:
         """Everything that the containers wrote."""
         logs = self.cloud.client("logs")

@@ -88,6 +88,9 @@ def explanation(fault: Fault) -> RenderableType:
         Text(f"{fault.id} (lesson {fault.lesson})", style="bold"),
         Markdown(fault.symptom),
         Markdown(f"**What it was.** {text.cause}\n\n**How one finds it.** {text.found_by}\n\n**One way to mend it.**"),
+        Text(
+            "STACK, LESSON (what is deployed) and output NAME (an output of the stack) as in the lessons:", style="dim"
+        ),
         Syntax(fault.repair.strip(), "bash", theme="ansi_dark", background_color="default", word_wrap=True),
         Markdown(f"**What would have kept it away.** {text.prevention}\n\n**Read on.** {text.page}"),
     )

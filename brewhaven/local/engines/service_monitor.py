@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,17 @@ FORGET_EVERY_SECONDS = 60
 _STARTED_BY_SCHEDULER = "ServiceSchedulerInitiated"
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a task is replaced: as the task's stopped reason, and as the service's event.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-unhealthy-event-messages.html
+    """
+
+    reason: str
+    event: str
 
 
 class ServiceMonitor:
@@ -106,7 +118,8 @@ class ServiceMonitor:
             self._check_containers(task)
             trouble = self._trouble(task, service)
             if trouble:
-                self._replace(arn, task, trouble)
+                _say(service, trouble.event)
+                self._replace(arn, task, trouble.reason)
             elif not task.get("_startup_stable") and self._age(task) > STABLE_SECONDS and self.is_well(task, service):
                 self._failures.pop((group, task["taskDefinitionArn"]), None)
                 ecs._record_service_task_healthy(key, task)
@@ -155,14 +168,20 @@ class ServiceMonitor:
         groups = [entry.get("targetGroupArn") for entry in service.get("loadBalancers") or []]
         return [(group, ip) for group in groups if group and ip]
 
-    def _trouble(self, task: Record, service: Record) -> str | None:
+    def _trouble(self, task: Record, service: Record) -> Trouble | None:
+        name = task["taskArn"].rsplit("/", 1)[-1]
         if any(entry.get("healthStatus") == "UNHEALTHY" for entry in task["containers"]):
-            return "Task failed container health checks"
+            return Trouble("Task failed container health checks", f"(task {name}) failed container health checks.")
         grace = min(LONGEST_GRACE_SECONDS, int(service.get("healthCheckGracePeriodSeconds") or 0))
         if self._age(task) > grace:
             for group, ip in self._targets(task, service):
                 if TARGETS.state(group, ip) == "unhealthy":
-                    return f"Task failed ELB health checks in (target-group {group}): {TARGETS.description(group, ip)}"
+                    why = TARGETS.description(group, ip)
+                    port = next((port for identity, port, _ in TARGETS.of_group(group) if identity == ip), 0)
+                    return Trouble(
+                        f"Task failed ELB health checks in (target-group {group}): {why}",
+                        f"(task {name}) (port {port}) is unhealthy in (target-group {group}) due to (reason {why}).",
+                    )
         return None
 
     def _replace(self, arn: str, task: Record, reason: str) -> None:

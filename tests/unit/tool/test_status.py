@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from brewhaven import report, status, target
+from brewhaven.course.faults.book import Book, OpenFault
 from brewhaven.course.progress import Progress
 from brewhaven.local.settings import CloudSettings
 from tests.unit.tool.conftest import refusal
@@ -81,3 +82,16 @@ def test_a_phase_that_is_not_deployed_is_the_next_step(overview: Callable[..., A
 def test_a_stack_that_rolled_back_is_the_next_step(overview: Callable[..., Any]) -> None:
     answer = overview(stacks={"Stacks": [{**FOUNDATION, "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
     assert "describe-stack-events" in answer["next"]
+
+
+def test_a_fault_that_is_open_is_the_next_step(overview: Callable[..., Any], settings: CloudSettings) -> None:
+    stack = "BrewHaven-Phase1-Foundation"
+    Book(settings.home).write(OpenFault("slow-at-noon", 1, "1.6", stack, "id", "aws", "111122223333", "us-east-1"))
+    there, elsewhere = (
+        overview(stacks={"Stacks": [FOUNDATION]}),
+        overview(stacks={"Stacks": [FOUNDATION]}, name="local"),
+    )
+    assert there["open_fault"] == "slow-at-noon"
+    assert "brewhaven hint" in there["next"]
+    assert elsewhere["open_fault"] is None
+    assert "brewhaven hint" not in elsewhere["next"]

@@ -11,6 +11,7 @@ from tests.plugins.workers import group_of, refuse_without_groups
     ("folder", "fixtures", "group"),
     [
         ("local", ["cloud", "shop"], "shop"),
+        ("local", ["cloud", "shop", "practice"], "practice"),
         ("browser", ["page", "shop"], "shop"),
         ("browser", ["page", "shop_url"], "shop"),
         ("local", ["cloud", "tmp_path"], "cloud"),
