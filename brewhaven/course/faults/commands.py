@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brewhaven import console
-from brewhaven.errors import FAILURE, BrewHavenError, UsageError
+from brewhaven.errors import FAILURE, INTERRUPTED, BrewHavenError, UsageError
 from brewhaven.local.settings import CloudSettings
 from brewhaven.options import Json, Student
 
@@ -108,9 +108,13 @@ def _break(practice: Practice, id_: str | None, seed: int | None, *, yes: bool, 
         findings = practice.look(fault)
         practice.refuse_unwell(findings)
         step.result(f"{len(findings)} checks pass")
-    with console.step("Breaking something") as step:
-        practice.break_it(fault, step.note)
-        step.result("")
+    try:
+        with console.step("Breaking something") as step:
+            practice.break_it(fault, step.note)
+            step.result("")
+    except KeyboardInterrupt:
+        console.complain("Interrupted in the middle of it.", "`brewhaven fix --undo` puts everything back.")
+        raise typer.Exit(INTERRUPTED) from None
     if json:
         console.plain_json({"fault": fault.id, "lesson": fault.lesson, "stack": stack, "symptom": fault.symptom})
     else:

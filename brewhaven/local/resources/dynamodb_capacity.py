@@ -38,10 +38,10 @@ class Bucket:
     level: float
     filled_at: float
 
-    def has_room(self, rate: float, now: float) -> bool:
+    def has_room(self, now: float) -> bool:
         """Refill for the time that has passed and say whether a request may pass."""
-        self.level = min(self.level + (now - self.filled_at) * rate, rate * BURST_SECONDS)
-        self.rate, self.filled_at = rate, now
+        self.level = min(self.level + (now - self.filled_at) * self.rate, self.rate * BURST_SECONDS)
+        self.filled_at = now
         return self.level > 0
 
 
@@ -130,7 +130,7 @@ def capacity_is_counted_and_enforced() -> None:
                 bucket = bucket_of(table, kind) if table else None
                 if table is None or (bucket is None and (asked == "NONE" or name in WRITES)):
                     return original(request)
-                if bucket is not None and not bucket.has_room(bucket.rate, time.monotonic()):
+                if bucket is not None and not bucket.has_room(time.monotonic()):
                     refused: Answer = error_response_json("ProvisionedThroughputExceededException", EXCEEDED, 400)
                     return refused
                 status, headers, body = original(

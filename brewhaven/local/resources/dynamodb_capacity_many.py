@@ -31,7 +31,7 @@ def _buckets_of(names: Iterable[str]) -> dict[str, Bucket]:
 
 def _dry(buckets: dict[str, Bucket]) -> set[str]:
     now = time.monotonic()
-    return {name for name, bucket in buckets.items() if not bucket.has_room(bucket.rate, now)}
+    return {name for name, bucket in buckets.items() if not bucket.has_room(now)}
 
 
 def _counted(original: Operation, request: Request, buckets: dict[str, Bucket]) -> Answer:

@@ -85,6 +85,10 @@ def around_the_load_balancer(resources: Resources) -> None:
     group["SecurityGroupIngress"] = [{"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "CidrIp": "0.0.0.0/0"}]
 
 
+def wrong_health_path(resources: Resources) -> None:
+    of_type(resources, "AWS::ElasticLoadBalancingV2::TargetGroup", "Storefront")[0]["HealthCheckPath"] = "/healthz"
+
+
 def no_name(resources: Resources) -> None:
     del of_type(resources, "AWS::ECS::Service", "Storefront")[0]["ServiceRegistries"]
 
@@ -115,6 +119,7 @@ def test_the_stack_as_it_is_passes(stack: Template, declared: CheckList) -> None
         ("tasks-scale", no_scaling_policy, "nothing adds a task"),
         ("tasks-scale", no_room, "from 1 to 1"),
         ("balancer-is-the-only-way", around_the_load_balancer, "1 rule(s) for addresses"),
+        ("targets-healthy", wrong_health_path, "asks for /healthz"),
         ("found-by-name", no_name, "in no Cloud Map service"),
         ("staff-bounded", unbounded_barista, "StaffRolesBarista"),
         ("staff-bounded", gate_in_the_fence, "iam:*"),
