@@ -51,6 +51,8 @@ def break_(
 
     if list_ and selftest:
         raise UsageError("List the faults or prove them, not both.", "See `brewhaven break --help`.")
+    if selftest and student:
+        raise UsageError("The faults are proven in a deployment without a prefix.", "Leave out --student.")
     if phase is not None:
         load().phase(phase)
     if list_:
@@ -105,8 +107,7 @@ def _break(practice: Practice, id_: str | None, seed: int | None, *, yes: bool, 
             console.complain("Nothing was changed.")
             raise typer.Exit(FAILURE)
     with console.step("Looking whether all is well") as step:
-        findings = practice.look(fault)
-        practice.refuse_unwell(findings)
+        findings = practice.see_it_well(fault, step.note)
         step.result(f"{len(findings)} checks pass")
     try:
         with console.step("Breaking something") as step:

@@ -28,6 +28,7 @@ Note = Callable[[str], None]
 # How long a fault may take to be felt, and a repair to work: tasks are started, health is measured.
 PATIENCE_SECONDS = {"local": 90, "aws": 900}
 PERIOD_SECONDS = {"local": 0.5, "aws": 10.0}
+COMES_UP_SECONDS = {"local": 30, "aws": 60}
 
 
 class FaultError(BrewHavenError):
@@ -199,14 +200,24 @@ class Practice:
         if reason:
             raise FaultError(f"The fault {fault.id} cannot be had here: {reason}.", "`brewhaven break --list`")
 
-    def refuse_unwell(self, findings: Sequence[Finding]) -> None:
-        """See that everything is well before something is broken.
+    def see_it_well(self, fault: Fault, note: Note = lambda text: None) -> list[Finding]:
+        """See that everything is well before something is broken, and return what was found.
+
+        What was just deployed or started gets a moment to come up.
 
         Raises:
             FaultError: Checks fail, so that it could not be told what the fault does.
         """
-        failing = [finding.check for finding in findings if not finding.passed]
-        if failing:
+        deadline = time.monotonic() + COMES_UP_SECONDS[self.cloud.name]
+        while True:
+            findings = self.look(fault)
+            failing = [finding.check for finding in findings if not finding.passed]
+            if not failing:
+                return findings
+            if time.monotonic() < deadline:
+                note(f"waiting for {', '.join(failing)}")
+                time.sleep(PERIOD_SECONDS[self.cloud.name])
+                continue
             raise FaultError(
                 f"Not all is well already: {', '.join(failing)} {'fail' if len(failing) > 1 else 'fails'}.",
                 "`brewhaven verify` says what is wrong; mend that first, then break something.",

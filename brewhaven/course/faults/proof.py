@@ -129,8 +129,7 @@ def _prove(fault: Fault, practice: Practice, environment: Mapping[str, str], rec
     stack = practice.stack_of(fault)
     with recorder.step("all is well before") as step:
         practice.refuse(fault)
-        findings = practice.look(fault)
-        practice.refuse_unwell(findings)
+        findings = practice.see_it_well(fault)
         seen = fault.notices(practice.deployment(stack))
         if seen is not None:
             raise _Broken(f"what the fault does is noticed before it is made: {seen}")

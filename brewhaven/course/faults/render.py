@@ -118,7 +118,8 @@ def state_of(fault: Fault, history: History, opened: str | None) -> str:
 def proof_step(step: ProofStep) -> RenderableType:
     """One line of a selftest."""
     mark = MARKS["passed" if step.passed else "failed"]
-    detail = f"  [dim]{escape(step.detail)}[/dim]" if step.detail else ""
+    said = " ".join(step.detail.split())
+    detail = f"  [dim]{escape(said)}[/dim]" if said else ""
     return Text.from_markup(f"  {mark} {escape(step.title)} [dim]{step.seconds:.1f} s[/dim]{detail}")
 
 

@@ -51,6 +51,7 @@ def student(monkeypatch: pytest.MonkeyPatch) -> type[Student]:
         monkeypatch.setattr(proof, name, 0.05)
     monkeypatch.setattr(practice, "PERIOD_SECONDS", {"local": 0})
     monkeypatch.setattr(practice, "PATIENCE_SECONDS", {"local": 0.05})
+    monkeypatch.setattr(practice, "COMES_UP_SECONDS", {"local": 0.05})
     return kind
 
 

@@ -35,6 +35,7 @@ def new(cups: Cups, course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Makes a practice as a freshly started program has it, in the same state folder."""
     monkeypatch.setattr(practice, "PERIOD_SECONDS", {"local": 0, "aws": 0})
     monkeypatch.setattr(practice, "PATIENCE_SECONDS", {"local": 0.05, "aws": 0.05})
+    monkeypatch.setattr(practice, "COMES_UP_SECONDS", {"local": 0.05, "aws": 0.05})
     settings = CloudSettings(home=tmp_path / "home", port=4718)
     return lambda target=None, **options: Practice(settings, target or cups.target(), of=course, **options)
 
@@ -313,7 +314,19 @@ def test_one_at_a_time(new: New, fault: Fault) -> None:
 def test_a_shop_that_is_not_well_is_not_broken_further(new: New, cups: Cups, fault: Fault) -> None:
     cups.hidden = True
     with pytest.raises(FaultError, match="Not all is well already: one-bucket fails"):
-        new().refuse_unwell(new().look(fault))
+        new().see_it_well(fault)
+
+
+def test_a_shop_that_comes_up_is_waited_for(new: New, cups: Cups, fault: Fault) -> None:
+    cups.hidden = True
+    waited: list[str] = []
+
+    def note(text: str) -> None:
+        waited.append(text)
+        cups.hidden = False
+
+    assert [finding.check for finding in new().see_it_well(fault, note)] == ["one-bucket"]
+    assert waited == ["waiting for one-bucket"]
 
 
 def test_a_fault_goes_with_its_stack(new: New, cups: Cups, course: Course) -> None:

@@ -35,6 +35,7 @@ def opened(settings: CloudSettings) -> OpenFault:
         (["fix", "--undo", "--spoil"], "belong to --show"),
         (["break", "--list", "--selftest"], "not both"),
         (["break", "--list", "--phase", "9"], "9"),
+        (["break", "--selftest", "--student", "s01"], "without a prefix"),
         (["break", "slow-at-noon", "--seed", "3"], "not both"),
         (["break", "tea"], "no fault tea"),
     ],
