@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from brewhaven.course.faults.practice import Practice
 
 BREAK_EPILOG = (
-    "Examples: [bold]brewhaven break[/bold] for one that fits what is deployed, "
+    "Example: [bold]brewhaven break[/bold] for one that fits what is deployed, "
     "[bold]brewhaven break slow-at-noon[/bold] for a certain one, [bold]brewhaven break --list[/bold]"
 )
 HINT_EPILOG = "Example: [bold]brewhaven hint[/bold], up to three times"
 FIX_EPILOG = (
-    "Examples: [bold]brewhaven fix --check[/bold] after a repair, [bold]brewhaven fix --show[/bold] when it is mended, "
+    "Example: [bold]brewhaven fix --check[/bold] after a repair, [bold]brewhaven fix --show[/bold] when it is mended, "
     "[bold]brewhaven fix --undo[/bold] to give up"
 )
 
