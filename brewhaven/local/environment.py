@@ -82,6 +82,7 @@ def client_environment(settings: CloudSettings, key: OperatorKey) -> dict[str, s
     """
     return {
         **_without_aws_profile(settings.folder),
+        "AWS_CONFIG_FILE": str(settings.cli_configuration),
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ENDPOINT_URL_S3": settings.s3_endpoint,
         "AWS_CA_BUNDLE": str(settings.ca_file),

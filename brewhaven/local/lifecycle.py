@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 from brewhaven.errors import BrewHavenError
-from brewhaven.local import operator, tls
+from brewhaven.local import aws_cli, operator, tls
 from brewhaven.local.environment import client_environment, server_environment
 from brewhaven.local.settings import HOST, CloudSettings
 
@@ -71,6 +71,7 @@ def up(settings: CloudSettings) -> bool:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls.ensure_certificates(settings.folder / "tls")
     operator.load_or_create(settings.credentials_file)
+    aws_cli.write_configuration(settings.cli_configuration)
     with settings.log_file.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "brewhaven.local.server"],

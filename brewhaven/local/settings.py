@@ -84,6 +84,11 @@ class CloudSettings:
         return self.folder / "tls" / "ca.pem"
 
     @property
+    def cli_configuration(self) -> Path:
+        """Configuration of the AWS CLI, without profiles."""
+        return self.folder / "aws-config"
+
+    @property
     def credentials_file(self) -> Path:
         """The operator's access key, readable by the owner alone."""
         return self.folder / "operator.json"

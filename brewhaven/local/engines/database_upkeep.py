@@ -71,7 +71,9 @@ class Upkeep:
             batch = batches.setdefault(database.record["DbiResourceId"], (database, []))
             batch[1].append({"timestamp": when, "message": line})
         for database, events in batches.values():
-            _put_log_events(database, events)
+            # The last words of a deleted one would bring its log group back.
+            if DATABASES.of(database.record) is database:
+                _put_log_events(database, events)
 
     def _look_after(self, database: Database) -> None:
         if database.record["DBInstanceStatus"] != "available" or not database.server.is_running:

@@ -225,7 +225,8 @@ def _apply(record: Record, parameters: Parameters, before: tuple[str, str]) -> N
             )
         except PostgresError as error:
             raise RefusedError("InvalidDBInstanceState", str(error)) from error
-    database.attach()
+    if rds._parse_member_list(parameters, "VpcSecurityGroupIds") or rds._p(parameters, "PubliclyAccessible"):
+        database.attach()
     _follow_retention(database)
     group = record["DBParameterGroups"][0]
     if record["DBInstanceStatus"] == "available":
