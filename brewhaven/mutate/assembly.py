@@ -62,7 +62,10 @@ def read(folder: Path, name: str) -> Stack:
     classes: dict[str, str] = json.loads((folder / CLASSES).read_text(encoding="utf-8"))
     metadata = _metadata(folder, name)
     ids = {
-        path: str(entry["data"]) for path, entries in metadata.items() for entry in entries if entry["type"] == LOGICAL_ID
+        path: str(entry["data"])
+        for path, entries in metadata.items()
+        for entry in entries
+        if entry["type"] == LOGICAL_ID
     }
     paths = {ids[path]: path for path in ids if ids[path] in body["Resources"]}
     if unknown := body["Resources"].keys() - paths.keys():
@@ -99,12 +102,12 @@ def _helpers(paths: dict[str, str], resources: dict[str, Any]) -> tuple[str, ...
 
 
 def _accepted(path: str, metadata: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Findings accepted on a construct or on one around it."""
+    """Findings accepted on a construct or on one around it. The CDK keeps them as `Annotation::<id of the finding>`."""
     steps = path.split("/")
     around = ["/".join(steps[:length]) for length in range(2, len(steps) + 1)]
     return sorted(
         {
-            finding
+            finding.removeprefix("Annotation::")
             for place in around
             for entry in metadata.get(place, [])
             if entry["type"] == ACCEPTED

@@ -8,8 +8,8 @@ from typing import Any
 
 from brewhaven.course.checks import listed
 from brewhaven.mutate import meaning, policies
-from brewhaven.mutate.references import another, is_intrinsic, references
-from brewhaven.mutate.stack import REMOVED, Change, Mutant, Path, Stack
+from brewhaven.mutate.references import all_needed, another, is_intrinsic, references
+from brewhaven.mutate.stack import OUTPUT, REMOVED, Change, Mutant, Path, Stack
 from brewhaven.mutate.words import instead
 
 ATTRIBUTES = ("DeletionPolicy", "UpdateReplacePolicy")
@@ -24,7 +24,7 @@ def mutants(stack: Stack) -> list[Mutant]:
                 found.append(_mutant(stack.makers[logical_id], resource["Type"], change))
     for name, output in stack.body.get("Outputs", {}).items():
         if not name.startswith(meaning.OUTPUTS_OF_LATER_PHASES):
-            found += [_mutant(name, "Output", change) for change in _of_output(stack, output)]
+            found += [_mutant(name, OUTPUT, change) for change in _of_output(stack, output)]
     return found
 
 
@@ -114,15 +114,5 @@ def _is_referred_to(stack: Stack, logical_id: str) -> bool:
 def _reached(stack: Stack, logical_id: str, *, but: int) -> set[str]:
     """What CloudFormation makes before a resource, without one entry of its DependsOn."""
     resource = stack.resources[logical_id]
-    first = references(resource.get("Properties", {}))
-    first |= {name for place, name in enumerate(listed(resource["DependsOn"])) if place != but}
-    reached: set[str] = set()
-    waiting = list(first)
-    while waiting:
-        name = waiting.pop()
-        if name in reached or name not in stack.resources:
-            continue
-        reached.add(name)
-        body = stack.resources[name]
-        waiting += references(body.get("Properties", {})) | set(listed(body.get("DependsOn", [])))
-    return reached
+    others = {name for place, name in enumerate(listed(resource["DependsOn"])) if place != but}
+    return all_needed(stack.resources, references(resource.get("Properties", {})) | others)

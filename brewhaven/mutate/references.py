@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from brewhaven.course.checks import listed
 from brewhaven.mutate.stack import Stack
 
 INTRINSIC = ("Ref", "Fn::")
@@ -27,6 +28,23 @@ def references(value: Any) -> set[str]:
                 found |= references(part)
         return found
     return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+
+def needs(resource: dict[str, Any]) -> set[str]:
+    """Logical ids of what CloudFormation must have made before a resource."""
+    return references(resource.get("Properties", {})) | set(listed(resource.get("DependsOn", [])))
+
+
+def all_needed(resources: dict[str, Any], names: set[str]) -> set[str]:
+    """The same for several resources, and for what these need, and so on; they are among it themselves."""
+    found: set[str] = set()
+    waiting = [name for name in names if name in resources]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [needed for needed in needs(resources[name]) if needed in resources]
+    return found
 
 
 def another(stack: Stack, value: dict[str, Any]) -> dict[str, Any] | None:

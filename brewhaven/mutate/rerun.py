@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from _pytest.runner import runtestprotocol  # the way of every plugin that runs 
 from brewhaven.mutate import assembly as assemblies
 from brewhaven.mutate.stack import Mutant, Stack
 
-LOOKING_AT = ("tests/assertion", "tests/compliance/test_only_adds.py")
 FED = {"template", "synthesize_alone"}
 UNFED = {"assembly", "new_app"}
 
@@ -78,9 +77,9 @@ def course_key(stack: str, switches: Mapping[str, str]) -> str:
     return f"{stack} {json.dumps(switches, sort_keys=True)}"
 
 
-def pytest_arguments() -> list[str]:
+def pytest_arguments(looking_at: Sequence[str]) -> list[str]:
     """What pytest is called with, for recording and for judging."""
-    return ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=line", *LOOKING_AT]
+    return ["-q", "-p", "no:cacheprovider", "--tb=line", *looking_at]
 
 
 def _looks_at_templates(item: pytest.Item) -> bool:

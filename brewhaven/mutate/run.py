@@ -23,10 +23,12 @@ from brewhaven.course import available_phases, checks
 from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import REPOSITORY
 from brewhaven.mutate.mutants import mutants
-from brewhaven.mutate.stack import Mutant, Stack
+from brewhaven.mutate.stack import OUTPUT, Mutant, Stack
 from brewhaven.toolchain import node_bin
 
 Kind = Literal["check", "test", "rule", "refused", ""]
+LOOKING_AT = ("tests/assertion", "tests/compliance/test_only_adds.py")
+"""Tests that say what must hold. Snapshots are not asked: they notice everything and explain nothing."""
 PROCESSES = 2
 PATIENCE_SECONDS = 1.0
 _SPAWN = multiprocessing.get_context("spawn")  # the CDK's Node process must not be shared
@@ -57,13 +59,16 @@ class Verdict:
     noticed_by: str
 
 
-def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = None) -> tuple[list[Verdict], bool]:
+def judge_all(
+    *, only: str = "*", sample: int | None = None, seed: int | None = None, looking_at: Sequence[str] = LOOKING_AT
+) -> tuple[list[Verdict], bool]:
     """Judge the mistakes of every phase, and say whether these were all that can be made.
 
     Args:
         only: A pattern for CloudFormation types.
         sample: How many to take by chance; all by default.
         seed: Chooses them. By default it follows from the stacks, so that another template gets another sample.
+        looking_at: The tests to ask.
 
     Raises:
         UsageError: There is no resource of this type.
@@ -72,7 +77,7 @@ def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = 
     with tempfile.TemporaryDirectory(prefix="brewhaven-mutate-") as name:
         folder = Path(name)
         with console.step("Noting which stacks the tests look at") as step:
-            record = _record(folder)
+            record = _record(folder, looking_at)
             step.result(f"{len(record.uses)} tests, {len(record.stacks)} stacks")
         tasks = possible(record.stacks)
         wanted = [task for task in tasks if fnmatchcase(task.mutant.type, only)]
@@ -85,7 +90,7 @@ def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = 
             wanted = [task for number, task in enumerate(wanted) if number in chosen]
         with console.step(f"Making {len(wanted)} mistakes, one at a time") as step:
             verdicts = []
-            for verdict in _judge(folder, wanted):
+            for verdict in _judge(folder, wanted, looking_at):
                 verdicts.append(verdict)
                 step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
     order = {task.mutant.id: number for number, task in enumerate(wanted)}
@@ -118,8 +123,8 @@ def _seed(tasks: Sequence[Task]) -> str:
 # In processes of their own
 
 
-def _record(folder: Path) -> Any:
-    process = _SPAWN.Process(target=_recording, args=(folder,), daemon=True)
+def _record(folder: Path, looking_at: Sequence[str]) -> Any:
+    process = _SPAWN.Process(target=_recording, args=(folder, looking_at), daemon=True)
     process.start()
     process.join()
     file = folder / "record.pickle"
@@ -133,26 +138,27 @@ def _record(folder: Path) -> Any:
     return record
 
 
-def _recording(folder: Path) -> None:
+def _recording(folder: Path, looking_at: Sequence[str]) -> None:
     _prepare(folder / "record.log")
     import pytest  # noqa: PLC0415
 
     from brewhaven.mutate.rerun import Recorder, pytest_arguments  # noqa: PLC0415
 
     recorder = Recorder()
-    code = pytest.main(pytest_arguments(), plugins=[recorder])
+    code = pytest.main(pytest_arguments(looking_at), plugins=[recorder])
     if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         (folder / "record.pickle").write_bytes(pickle.dumps(recorder.record))
 
 
-def _judge(folder: Path, tasks: Sequence[Task]) -> Iterator[Verdict]:
+def _judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Iterator[Verdict]:
     waiting: Any = _SPAWN.Queue()
     done: Any = _SPAWN.Queue()
     for task in tasks:
         waiting.put(task)
     count = min(PROCESSES, len(tasks))
     processes = [
-        _SPAWN.Process(target=_judging, args=(folder, number, waiting, done), daemon=True) for number in range(count)
+        _SPAWN.Process(target=_judging, args=(folder, number, looking_at, waiting, done), daemon=True)
+        for number in range(count)
     ]
     for process in processes:
         waiting.put(None)
@@ -166,7 +172,7 @@ def _judge(folder: Path, tasks: Sequence[Task]) -> Iterator[Verdict]:
                 continue
             words = _last_words(folder / "judge-0.log")
             raise BrewHavenError(f"{missing} mistakes were not judged: {words}", "Run it again.") from None
-        if isinstance(answer, BrewHavenError):
+        if isinstance(answer, Exception):
             raise answer
         missing -= 1
         yield answer
@@ -174,7 +180,7 @@ def _judge(folder: Path, tasks: Sequence[Task]) -> Iterator[Verdict]:
         process.join()
 
 
-def _judging(folder: Path, number: int, waiting: Any, done: Any) -> None:
+def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any, done: Any) -> None:
     _prepare(folder / f"judge-{number}.log")
     import pytest  # noqa: PLC0415
 
@@ -185,14 +191,17 @@ def _judging(folder: Path, number: int, waiting: Any, done: Any) -> None:
     record = pickle.loads((folder / "record.pickle").read_bytes())  # noqa: S301  (written by the process before)
 
     def work(judge: Judge) -> None:
-        if failing := judge.failing():
-            done.put(BrewHavenError(f"These tests fail when they are run again: {', '.join(failing[:3])}."))
-            return
-        panel = Panel(record.stacks, judge, own)
-        while (task := waiting.get()) is not None:
-            done.put(panel.verdict(task))
+        try:
+            if failing := judge.failing():
+                raise BrewHavenError(f"These tests fail when they are run again: {', '.join(failing[:3])}.")
+            panel = Panel(record.stacks, judge, own)
+            while (task := waiting.get()) is not None:
+                done.put(panel.verdict(task))
+        except Exception as error:
+            done.put(error)
+            raise
 
-    pytest.main(pytest_arguments(), plugins=[Judge(record, work)])
+    pytest.main(pytest_arguments(looking_at), plugins=[Judge(record, work)])
 
 
 class Panel:
@@ -213,8 +222,11 @@ class Panel:
         self._checks = {phase.number: checks.load(phase.folder) for phase in available_phases()}
         self._lint, self._nag = Lint(), Nag(folder)
         for name, stack in self._stacks.items():
-            if wrong := [*self._lint.findings(stack.body), *self._nag.findings(stack, stack.body)]:
-                raise BrewHavenError(f"{name} has findings without any mistake: {', '.join(wrong)}.", "`make check`.")
+            nagged = [rule for rule, _ in self._nag.findings(stack, stack.body)]
+            if wrong := [*self._lint.findings(stack.body), *nagged]:
+                raise BrewHavenError(
+                    f"{name} has findings without any mistake: {', '.join(wrong)}.", "Mend them first: `make check`."
+                )
 
     def verdict(self, task: Task) -> Verdict:
         """Ask one after the other until somebody notices."""
@@ -233,8 +245,9 @@ class Panel:
         if test := self._judge.noticed_by(task.mutant, stack):
             return "test", test
         if nagged := self._nag.findings(stack, body):
-            return "rule", nagged[0]
-        linted = self._lint.findings(body)
+            return "rule", min(nagged)[0]
+        around = stack.by_maker[task.mutant.maker][0] if task.mutant.path and task.mutant.type != OUTPUT else ""
+        linted = self._lint.findings(body, around)
         if warnings := [rule for rule in linted if not rule.startswith("E")]:
             return "rule", warnings[0]
         return ("refused", linted[0]) if linted else ("", "")

@@ -14,6 +14,7 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 
+OUTPUT = "Output"
 REMOVED = object()
 Change = tuple[Path, str, Any]
 """Where in a resource, what kind of mistake, and what stands there instead: :data:`REMOVED` for nothing."""
@@ -26,7 +27,7 @@ class Mutant:
     Attributes:
         id: Its name, the same in every run: the resource, the place in it and what stands there instead.
         maker: The resource by the construct that made it (see above), or the name of an output.
-        type: CloudFormation type, or ``Output``.
+        type: CloudFormation type, or :data:`OUTPUT`.
         path: The place in the resource, such as ``("Properties", "Cpu")``; empty for the whole resource.
         operator: What kind of mistake it is.
         value: What stands there instead; without meaning if it ``removes``.
@@ -76,7 +77,7 @@ class Stack:
         To leave something out is a mistake wherever the construct is built. To write another value is one only where the
         same value stands: a value that differs was handed in by whoever builds the construct, who made no mistake here.
         """
-        if mutant.type == "Output":
+        if mutant.type == OUTPUT:
             return self._with_output(mutant) if self.name == made_in.name else None
         (thought_of,) = made_in.by_maker[mutant.maker]
         changed = self.resources

@@ -48,7 +48,9 @@ def unlisted(entries: Iterable[Entry], survived: Iterable[str]) -> list[str]:
     return [name for name in survived if not any(entry.covers(name) for entry in known)]
 
 
-def untrue(entries: Iterable[Entry], tried: Collection[str], survived: Collection[str], *, all_tried: bool) -> list[str]:
+def untrue(
+    entries: Iterable[Entry], tried: Collection[str], survived: Collection[str], *, all_tried: bool
+) -> list[str]:
     """Sentences about entries that are not true: what they name is noticed, or cannot be made any more.
 
     Args:
@@ -59,5 +61,7 @@ def untrue(entries: Iterable[Entry], tried: Collection[str], survived: Collectio
         covered = [name for name in tried if entry.covers(name)]
         if not covered and all_tried:
             found.append(f"'{entry.mistake}' is listed, and no such mistake can be made any more.")
-        found += [f"'{name}' is listed as '{entry.mistake}', and it is noticed." for name in covered if name not in survived]
+        found += [
+            f"'{name}' is listed as '{entry.mistake}', and it is noticed." for name in covered if name not in survived
+        ]
     return found

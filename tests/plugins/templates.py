@@ -39,9 +39,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_template_of_course(
-    stack: str, switches: Mapping[str, str], assembly: Callable[..., Path]
-) -> dict[str, Any]:
+def pytest_template_of_course(stack: str, switches: Mapping[str, str], assembly: Callable[..., Path]) -> dict[str, Any]:
     return _read(assembly(**switches) / f"{stack}.template.json")
 
 
