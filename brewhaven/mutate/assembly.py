@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from brewhaven.mutate.stack import Stack
 
 LOGICAL_ID = "aws:cdk:logicalId"
 ACCEPTED = "aws:cdk:acknowledged-rules"
-CLASSES = "classes.json"
+# The CDK calls a rule of a security group after the other group, whose name has the stack's in it.
+_RULE = re.compile(r"^(from|to) \w+(:\S+)$")
 
 
 @contextmanager
@@ -47,19 +50,16 @@ def classes_of_constructs() -> Iterator[dict[str, str]]:
             cls.__init__ = original  # type: ignore[misc]
 
 
-def remember(folder: Path, classes: dict[str, str]) -> None:
-    """Keep the classes beside the assembly, for whoever reads another stack of it later."""
-    (folder / CLASSES).write_text(json.dumps(classes), encoding="utf-8")
-
-
-def read(folder: Path, name: str) -> Stack:
+def read(folder: Path, name: str, classes: Mapping[str, str]) -> Stack:
     """One stack of an assembly.
+
+    Args:
+        classes: Those of its constructs, by path.
 
     Raises:
         BrewHavenError: It does not say which construct made a resource, so mistakes could not be found again.
     """
     body: dict[str, Any] = json.loads((folder / f"{name}.template.json").read_text(encoding="utf-8"))
-    classes: dict[str, str] = json.loads((folder / CLASSES).read_text(encoding="utf-8"))
     metadata = _metadata(folder, name)
     ids = {
         path: str(entry["data"])
@@ -74,7 +74,7 @@ def read(folder: Path, name: str) -> Stack:
     return Stack(
         name=name,
         body=body,
-        makers={logical_id: _maker(path, classes) for logical_id, path in paths.items()},
+        makers=_makers(paths, classes),
         helpers=frozenset(logical_id for logical_id, path in paths.items() if path.startswith(helpers)),
         accepted={logical_id: _accepted(path, metadata) for logical_id, path in paths.items()},
     )
@@ -89,10 +89,21 @@ def _metadata(folder: Path, name: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _maker(path: str, classes: dict[str, str]) -> str:
+def _makers(paths: Mapping[str, str], classes: Mapping[str, str]) -> dict[str, str]:
+    """Each resource's maker. Of a construct that a stack has twice, each keeps its own name."""
+    makers = {logical_id: _maker(path, classes) for logical_id, path in paths.items()}
+    count = Counter(makers.values())
+    return {
+        logical_id: maker if count[maker] == 1 else paths[logical_id].split("/", 2)[2]
+        for logical_id, maker in makers.items()
+    }
+
+
+def _maker(path: str, classes: Mapping[str, str]) -> str:
     """``/Alone/OnFargate/Task/Resource`` -> ``Storefront/Task/Resource``; what no class of ours made keeps its path."""
     _, stack, outermost, *rest = path.split("/")
-    return "/".join([classes.get(f"{stack}/{outermost}", outermost), *rest])
+    last = [_RULE.sub(r"\1 another\2", step) for step in rest[-1:]]
+    return "/".join([classes.get(f"{stack}/{outermost}", outermost), *rest[:-1], *last])
 
 
 def _helpers(paths: dict[str, str], resources: dict[str, Any]) -> tuple[str, ...]:

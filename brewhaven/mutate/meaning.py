@@ -65,11 +65,44 @@ IGNORED = (
     Ignored("AWS::ECS::TaskDefinition", "Image", AN_ASSET),
     Ignored("Custom::*", "ServiceToken", A_TOKEN),
     Ignored("AWS::EC2::LaunchTemplate", "UserData", A_SCRIPT),
+    Ignored(
+        "AWS::ECS::Service",
+        "EnableECSManagedTags",
+        "More labels: ECS would add the names of cluster and service to those that a task has.",
+    ),
+    Ignored(
+        "AWS::ServiceDiscovery::Service",
+        "DnsConfig.NamespaceId",
+        "AWS takes the namespace of the service itself, NamespaceId, and keeps this one for old templates.",
+    ),
+    Ignored(
+        "AWS::ServiceDiscovery::Service",
+        "HealthCheckCustomConfig.FailureThreshold",
+        "AWS always takes 1, whatever is written here. What counts is that HealthCheckCustomConfig is there.",
+    ),
+    Ignored(
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "RoleARN",
+        "For ECS, Application Auto Scaling works with its service-linked role, whatever is written here.",
+    ),
+    Ignored(
+        "Custom::S3BucketNotifications",
+        "SkipDestinationValidation",
+        "Queues, topics and functions are validated, and EventBridge is none of them.",
+    ),
+    Ignored(
+        "Custom::CDKBucketDeployment",
+        "WaitForDistributionInvalidation",
+        "It is about a CloudFront distribution, and this deployment has none.",
+    ),
+    Ignored(
+        "Custom::CDKBucketDeployment",
+        "OutputObjectKeys",
+        "Whether the CDK's function says which objects it has copied: nothing in the stack asks.",
+    ),
 )
 
 _CFN = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-"
-_S3_DEPLOYMENT = "https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_s3_deployment.BucketDeployment.html"
-
 DEFAULTS = (
     Default("AWS::EC2::VPC", "EnableDnsSupport", True, f"{_CFN}resource-ec2-vpc.html"),
     Default("AWS::EC2::VPC", "InstanceTenancy", "default", f"{_CFN}resource-ec2-vpc.html"),
@@ -77,7 +110,9 @@ DEFAULTS = (
     Default("AWS::EC2::VPCEndpoint", "VpcEndpointType", "Gateway", f"{_CFN}resource-ec2-vpcendpoint.html"),
     Default("AWS::IAM::Role", "MaxSessionDuration", 3600, f"{_CFN}resource-iam-role.html"),
     Default("AWS::IAM::ManagedPolicy", "Path", "/", f"{_CFN}resource-iam-managedpolicy.html"),
-    Default("AWS::ECS::Service", "EnableECSManagedTags", False, f"{_CFN}resource-ecs-service.html"),
+    Default(
+        "AWS::ECS::TaskDefinition", "Essential", True, f"{_CFN}properties-ecs-taskdefinition-containerdefinition.html"
+    ),
 )
 
 

@@ -98,10 +98,16 @@ class Recorder(_Asked):
         super().__init__()
         self.record = Record()
         self._by_asker: dict[str, set[str]] = {}
+        self._classes: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         _keep(items, _looks_at_templates)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Iterator[None]:
+        with assemblies.classes_of_constructs() as self._classes:
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_template_of_course(
@@ -109,10 +115,7 @@ class Recorder(_Asked):
     ) -> dict[str, Any]:
         key = self._key(stack, switches)
         if key not in self.record.stacks:
-            with assemblies.classes_of_constructs() as classes:
-                folder = assembly(**switches)
-            assemblies.remember(folder, classes)
-            self._note(key, assemblies.read(folder, stack))
+            self._note(key, assemblies.read(assembly(**switches), stack, self._classes))
         else:
             self._by_asker.setdefault(self._asking[-1][0], set()).add(key)
         return self.record.stacks[key].body
@@ -122,11 +125,9 @@ class Recorder(_Asked):
         from aws_cdk.assertions import Template  # noqa: PLC0415  (takes most of a second)
 
         key = self._key()
-        with assemblies.classes_of_constructs() as classes:
-            stack = build()
+        stack = build()
         folder = Path(stack.node.root.synth().directory)
-        assemblies.remember(folder, classes)
-        self._note(key, assemblies.read(folder, stack.stack_name))
+        self._note(key, assemblies.read(folder, stack.stack_name, self._classes))
         return Template.from_stack(stack)
 
     def _note(self, key: str, stack: Stack) -> None:

@@ -101,4 +101,8 @@ class Nag:
             for violation in report.violations
             for resource in violation.violating_resources
         }
-        return {(rule, place) for rule, place in found if place not in stack.helpers and rule not in stack.accepted.get(place, [])}
+        return {
+            (rule, place)
+            for rule, place in found
+            if place not in stack.helpers and rule not in stack.accepted.get(place, [])
+        }
