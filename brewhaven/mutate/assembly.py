@@ -24,8 +24,9 @@ _RULE = re.compile(r"^(from|to) \w+(:\S+)$")
 @contextmanager
 def classes_of_constructs() -> Iterator[dict[str, str]]:
     """Note the path and the class of every construct of ours that is made meanwhile: an assembly does not tell them."""
-    import brew_constructs  # noqa: PLC0415  (imports the CDK)
     from constructs import Construct  # noqa: PLC0415
+
+    import brew_constructs  # noqa: PLC0415  (imports the CDK)
 
     classes: dict[str, str] = {}
     originals: dict[type, Any] = {}

@@ -1,7 +1,7 @@
 """Which changes of a template change nothing that matters: the one place that says so, each with its reason.
 
-A mistake counts if the stack would be deployed and then be or do something else. What is listed here is not counted, not
-even as survived.
+A mistake counts if the stack would be deployed and then be or do something else. What is listed here is not counted at
+all, not even as survived.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ OUTPUTS_OF_LATER_PHASES = "PublishOutput"
 
 OURS_IN_A_HELPER = "LoggingConfig"
 HELPER = (
-    "The CDK writes its own helper functions, their roles and policies, and writes them anew with each release: nothing "
-    "in this repository can get them wrong. Their log group is ours, and counts."
+    "The CDK writes its own helper functions, their roles and policies, and writes them anew with each release: nobody "
+    "here can get them wrong. Their log group is ours, and counts."
 )
 
 
@@ -46,7 +46,7 @@ FOR_PEOPLE = "Text for people: nothing acts on it."
 A_LABEL = "A label: nothing acts on it. The tags that matter are the stack's own, which are not in the template."
 A_NAME = "A name that the CDK makes up and nothing refers to."
 AN_ASSET = "Where an asset lies is a hash of what is in it. tests/assertion/test_assets.py looks inside."
-A_TOKEN = "The CDK connects its own resource types with its own functions."
+A_CONNECTION = "The CDK connects its own resource types with its own functions."
 A_SCRIPT = "A script is a program, not a property: tests/local/test_instances.py runs it and asks the shop it starts."
 
 IGNORED = (
@@ -63,7 +63,7 @@ IGNORED = (
     Ignored("Custom::CDKBucketDeployment", "SourceBucketNames", AN_ASSET),
     Ignored("Custom::CDKBucketDeployment", "SourceObjectKeys", AN_ASSET),
     Ignored("AWS::ECS::TaskDefinition", "Image", AN_ASSET),
-    Ignored("Custom::*", "ServiceToken", A_TOKEN),
+    Ignored("Custom::*", "ServiceToken", A_CONNECTION),
     Ignored("AWS::EC2::LaunchTemplate", "UserData", A_SCRIPT),
     Ignored(
         "AWS::ECS::Service",

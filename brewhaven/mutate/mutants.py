@@ -92,7 +92,7 @@ def _of_object(stack: Stack, path: Path, value: dict[str, Any]) -> Iterator[Chan
 
 
 def _of_intrinsic(stack: Stack, path: Path, value: dict[str, Any]) -> Iterator[Change]:
-    """A reference may go to another resource; what a function is made of may be wrong, but no part of it can be missing."""
+    """A reference may go to another resource. What a function is made of may be wrong; no part of it can be missing."""
     if (other := another(stack, value)) is not None:
         yield path, "reference", other
     (function, arguments) = next(iter(value.items()))

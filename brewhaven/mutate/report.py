@@ -77,10 +77,12 @@ def show(report: Report) -> None:
     """The table by type, what survived, and the ratio."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Mistakes in", no_wrap=True)
-    for heading in ("Made", "Check", "Test", "Rule", "Refused", "Survived"):
+    for heading in ("Made", "Check", "Test", "Rule", "Refused", "Left"):
         table.add_column(heading, justify="right")
     for type_ in sorted({verdict.mutant.type for verdict in report.verdicts}):
-        table.add_row(type_, *_row([verdict for verdict in report.verdicts if verdict.mutant.type == type_]))
+        table.add_row(
+            type_.removeprefix("AWS::"), *_row([verdict for verdict in report.verdicts if verdict.mutant.type == type_])
+        )
     table.add_row("all", *_row(report.verdicts), style="bold")
     console.out.print(table)
     for verdict in report.verdicts:

@@ -1,8 +1,8 @@
-"""A pytest plugin: the tests that look at templates, run once to see what they look at, then again with a mistake in it.
+"""A pytest plugin: the tests that look at templates, run once to see at which, then again with a mistake in these.
 
-Building a stack takes a second, and there are a thousand mistakes. So the stacks are built once (:class:`Recorder`), and
-afterwards the same tests get the same templates from the record, with a mistake or without (:class:`Judge`). A mistake is
-made in every stack in which the same construct has the same property, as it would be if the construct were wrong.
+To build a stack takes a second, and there are a thousand mistakes. So the stacks are built once (:class:`Recorder`);
+afterwards the same tests get the same templates from the record, with a mistake or without (:class:`Judge`). A mistake
+is made in every stack in which the same construct has the same property, as it would be if the construct were wrong.
 
 Only tests whose templates have the mistake in them are run again. Tests that build an app of their own, or read other
 files of an assembly, are not asked: there is no mistake in what they see.
@@ -82,8 +82,18 @@ def pytest_arguments(looking_at: Sequence[str]) -> list[str]:
     return ["-q", "-p", "no:cacheprovider", "--tb=line", *looking_at]
 
 
+def _name(item: pytest.Item) -> str:
+    """A test without its parameters."""
+    return item.nodeid.partition("[")[0]
+
+
+def _function(item: pytest.Item) -> Callable[..., None]:
+    found: Callable[..., None] = getattr(item, "function")  # noqa: B009  (not in pytest's types)
+    return found
+
+
 def _looks_at_templates(item: pytest.Item) -> bool:
-    direct = set(inspect.signature(getattr(item, "function")).parameters)  # noqa: B009  (not in pytest's types)
+    direct = set(inspect.signature(_function(item)).parameters)
     return bool(FED & set(getattr(item, "fixturenames", ()))) and not UNFED & direct
 
 
@@ -169,6 +179,7 @@ class Judge(_Asked):
         self._record = record
         self._work = work
         self._items: list[pytest.Item] = []
+        self._sources: dict[str, str] = {}
         self._mistaken: dict[str, dict[str, Any]] = {}
         self._templates: dict[str, Any] = {}
         self._mistaken_templates: dict[str, Any] = {}
@@ -180,6 +191,7 @@ class Judge(_Asked):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = session.items
+        self._sources = {_name(item): inspect.getsource(_function(item)) for item in session.items}
         self._work(self)
         return True
 
@@ -206,7 +218,13 @@ class Judge(_Asked):
         self._mistaken = {key: body for key, body in found.items() if body is not None}
         self._mistaken_templates = {}
         looking = [item for item in self._items if self._record.uses[item.nodeid] & self._mistaken.keys()]
+        looking.sort(key=lambda item: self._names_nothing_of(item, mutant))
         return next((item.nodeid for item in looking if _fails(item)), None)
+
+    def _names_nothing_of(self, item: pytest.Item, mutant: Mutant) -> int:
+        """How little a test speaks of a mistake's place: the one that says most of its words is asked first."""
+        source = self._sources[_name(item)]
+        return -sum(word in source for word in (mutant.type, *mutant.path) if isinstance(word, str))
 
     def failing(self) -> list[str]:
         """The tests that fail without a mistake: none, or what they say with one is worth nothing."""

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,8 +49,8 @@ class Verdict:
     """What became of a mistake.
 
     Attributes:
-        kind: ``check`` of the course, ``test``, ``rule`` of cdk-nag or cfn-lint, or ``refused``: nobody of ours noticed,
-            and CloudFormation would not deploy it. Empty if it survived.
+        kind: ``check`` of the course, ``test``, ``rule`` of cdk-nag or cfn-lint, or ``refused``: none of these noticed,
+            but CloudFormation would not deploy it. Empty if it survived.
         noticed_by: Id of the check, the test or the rule.
     """
 
@@ -215,18 +216,24 @@ class Panel:
 
     def __init__(self, stacks: dict[str, Stack], judge: Any, folder: Path) -> None:
         from brewhaven.mutate.rerun import course_key  # noqa: PLC0415
-        from brewhaven.mutate.rules import Lint, Nag  # noqa: PLC0415
 
         self._judge = judge
+        self._folder = folder
         self._stacks = {name: stacks[course_key(name, {})] for phase in available_phases() for name in phase.stacks}
         self._checks = {phase.number: checks.load(phase.folder) for phase in available_phases()}
-        self._lint, self._nag = Lint(), Nag(folder)
+
+    @cached_property
+    def _rules(self) -> tuple[Any, Any]:
+        """cfn-lint and cdk-nag, who take seconds to load and have nothing to say about the stacks as they are."""
+        from brewhaven.mutate.rules import Lint, Nag  # noqa: PLC0415
+
+        lint, nag = Lint(), Nag(self._folder)
         for name, stack in self._stacks.items():
-            nagged = [rule for rule, _ in self._nag.findings(stack, stack.body)]
-            if wrong := [*self._lint.findings(stack.body), *nagged]:
+            if wrong := [*lint.findings(stack.body), *(rule for rule, _ in nag.findings(stack, stack.body))]:
                 raise BrewHavenError(
                     f"{name} has findings without any mistake: {', '.join(wrong)}.", "Mend them first: `make check`."
                 )
+        return lint, nag
 
     def verdict(self, task: Task) -> Verdict:
         """Ask one after the other until somebody notices."""
@@ -244,10 +251,11 @@ class Panel:
             return "check", check
         if test := self._judge.noticed_by(task.mutant, stack):
             return "test", test
-        if nagged := self._nag.findings(stack, body):
+        lint, nag = self._rules
+        if nagged := nag.findings(stack, body):
             return "rule", min(nagged)[0]
         around = stack.by_maker[task.mutant.maker][0] if task.mutant.path and task.mutant.type != OUTPUT else ""
-        linted = self._lint.findings(body, around)
+        linted = lint.findings(body, around)
         if warnings := [rule for rule in linted if not rule.startswith("E")]:
             return "rule", warnings[0]
         return ("refused", linted[0]) if linted else ("", "")

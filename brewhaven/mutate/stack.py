@@ -1,8 +1,8 @@
 """A synthesized stack with the construct that made each resource, and how one mistake looks in another stack.
 
 A test that builds `Storefront` alone, under another name, gives its resources other logical ids than phase 1 has. What
-stays the same is the class of ours that made a resource and the path below it: `Storefront/Service/Service`. By that name
-a mistake of the construct is found again wherever the construct is built.
+stays the same is the class of ours that made a resource and the path below it: `Storefront/Service/Service`. By that
+name a mistake of the construct is found again wherever the construct is built.
 """
 
 from __future__ import annotations
@@ -74,14 +74,16 @@ class Stack:
     def with_mistake(self, mutant: Mutant, made_in: Stack) -> dict[str, Any] | None:
         """This stack's template with a mistake that was thought of in another; None where it cannot be made here.
 
-        To leave something out is a mistake wherever the construct is built. To write another value is one only where the
-        same value stands: a value that differs was handed in by whoever builds the construct, who made no mistake here.
+        To leave something out is a mistake wherever the construct is built. To write another value is one only where
+        the same value stands: one that differs was handed in by whoever builds the construct, which makes no mistake.
         """
         if mutant.type == OUTPUT:
             return self._with_output(mutant) if self.name == made_in.name else None
         (thought_of,) = made_in.by_maker[mutant.maker]
         changed = self.resources
         for logical_id in self.by_maker.get(mutant.maker, []):
+            if self.resources[logical_id]["Type"] != mutant.type:
+                continue
             resource = self._changed(mutant, made_in, made_in.resources[thought_of], self.resources[logical_id])
             if resource is REMOVED:
                 changed = {name: _without(body, logical_id) for name, body in changed.items() if name != logical_id}
@@ -99,22 +101,18 @@ class Stack:
         return {**self.body, "Outputs": {**outputs, mutant.maker: changed}}
 
     def _changed(self, mutant: Mutant, made_in: Stack, original: Any, resource: Any) -> Any:
-        if original["Type"] != resource["Type"]:
-            return None
+        """The resource with the mistake, :data:`REMOVED` for one that is gone, None where it cannot be made."""
         if not mutant.path:
             return REMOVED
         place = self._place(mutant.path, made_in, original, resource)
-        if place is None:
-            return None
-        if mutant.removes:
-            return removed(resource, place)
-        if made_in.by_name(at(original, mutant.path)) != self.by_name(at(resource, place)):
-            return None
+        if place is None or mutant.removes:
+            return removed(resource, place) if place else None
         try:
             value = self._own(made_in.by_name(mutant.value))
         except KeyError:
             return None
-        return replaced(resource, place, lambda _: value)
+        is_ours = made_in.by_name(at(original, mutant.path)) == self.by_name(at(resource, place))
+        return replaced(resource, place, lambda _: value) if is_ours else None
 
     def _place(self, path: Path, made_in: Stack, original: Any, resource: Any) -> Path | None:
         """Where the same property stands in a resource of this stack. An element of a list may stand elsewhere."""

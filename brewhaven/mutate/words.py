@@ -7,7 +7,7 @@ from typing import Any
 
 from brewhaven.mutate.stack import Path
 
-# The end of the place -> what else may stand there. The first that fits and differs from what does stand there is taken.
+# The end of the place -> what else may stand there: the first that fits and differs from what does stand there.
 _WORDS: tuple[tuple[str, str], ...] = (
     ("VersioningConfiguration.Status", "Suspended"),
     ("Status", "Disabled"),
@@ -57,12 +57,10 @@ SOMEWHERE = "192.0.2.0/24"  # set aside for documentation by RFC 5737: nobody is
 
 def instead(path: Path, value: Any) -> tuple[str, Any]:
     """The kind of mistake, and the other value: of a word, a number, a range of addresses, or any text."""
-    if isinstance(value, bool):
-        return "flip", not value
+    if isinstance(value, bool) or value in _OPPOSITE:
+        return "flip", not value if isinstance(value, bool) else _OPPOSITE[value]
     if isinstance(value, int | float):
         return "number", _other_number(path, value)
-    if value in _OPPOSITE:
-        return "flip", _OPPOSITE[value]
     if address := _CIDR.fullmatch(value):
         return _other_range(path, address)
     if _NUMBER.fullmatch(value):

@@ -150,7 +150,11 @@ def test_every_policy_belongs_to_the_role_that_it_was_written_for(template: Call
         ("StorefrontLoadBalancer", "ShopNetworkVpcPublicSubnet2RouteTableAssociation", "and this"),
         ("ShopNetworkVpcPublicSubnet1DefaultRoute", "ShopNetworkVpcVPCGW", "a gateway must be attached first"),
         ("ShopNetworkVpcPublicSubnet2DefaultRoute", "ShopNetworkVpcVPCGW", "a gateway must be attached first"),
-        ("AssetBucketAutoDeleteObjectsCustomResource", "AssetBucketPolicy", "it is emptied before the right to do so goes"),
+        (
+            "AssetBucketAutoDeleteObjectsCustomResource",
+            "AssetBucketPolicy",
+            "it is emptied before the right to do so goes",
+        ),
         ("AssetBucketNotifications", "AssetBucketNotificationsHandlerPolicy", "it is called at once"),
         ("AssetBucketNotifications", "AssetBucketPolicy", "S3 refuses two changes of a bucket at a time"),
     ],
@@ -181,6 +185,16 @@ def test_the_shop_reads_its_configuration_from_the_same_place_wherever_it_runs(
     assert variables["SHOP_CONFIG_PARAMETER"] == "/brew-haven/storefront/config"
     (namespace,) = _properties(built, "AWS::ServiceDiscovery::PrivateDnsNamespace")
     assert namespace["Name"] == "brew-haven.internal"
+
+
+def test_what_the_tasks_write_is_where_the_stack_says(template: Callable[..., dict[str, Any]]) -> None:
+    built = template(STACK)
+    group = built["Outputs"]["StorefrontLogGroupName"]["Value"]["Ref"]
+    (task,) = _properties(built, "AWS::ECS::TaskDefinition")
+    assert task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]["awslogs-group"] == {"Ref": group}
+    (policy,) = _properties(built, "AWS::IAM::Policy", "StorefrontTaskExecutionRole")
+    writes = {"Fn::GetAtt": [group, "Arn"]}
+    assert writes in [statement["Resource"] for statement in policy["PolicyDocument"]["Statement"]]
 
 
 VALUES = {

@@ -1,6 +1,6 @@
-"""How synthesized templates come to the tests: through two hooks, so that `make mutate` can hand them over with a mistake.
+"""How synthesized templates come to the tests: through two hooks, so that `make mutate` can put a mistake into them.
 
-Without it the hooks do what their names say: read what was synthesized.
+By themselves the hooks read what was synthesized.
 """
 
 from __future__ import annotations

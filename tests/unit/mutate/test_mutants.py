@@ -58,7 +58,7 @@ def test_it_leaves_out_what_changes_nothing(nothing: str, why: str) -> None:
 
 def test_names_are_unique_and_in_the_order_of_the_template() -> None:
     assert len(set(IDS)) == len(IDS)
-    assert IDS == [mutant.id for mutant in mutants(shop())]
+    assert [mutant.id for mutant in mutants(shop())] == IDS
     assert IDS[0].startswith("Catalog/Table/Resource")
     assert IDS[-1].startswith("TableName")
 
