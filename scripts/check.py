@@ -86,6 +86,11 @@ GATES = (
         [str(BIN / "python"), "-m", "pytest", "-q", "tests/compliance"],
         "Correct the construct, or acknowledge the finding with a reason.",
     ),
+    Gate(
+        "Mistakes are noticed: a sample",
+        [str(BIN / "python"), "-m", "brewhaven.mutate", "--sample", "60"],
+        "Assert what must hold; `make mutate` tries every mistake.",
+    ),
 )
 
 

@@ -86,33 +86,35 @@ def assembly(new_app: Callable[..., Any], build_course: Callable[[Any], None]) -
 
 
 @pytest.fixture(scope="session")
-def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+def template(assembly: Callable[..., Path], pytestconfig: pytest.Config) -> Callable[..., dict[str, Any]]:
     """`template("BrewHaven-Phase1-Foundation", lesson="1.3")`: one stack's template. Do not change what it returns."""
-    read: dict[Path, dict[str, Any]] = {}
 
     def load(stack: str, **switches: str) -> dict[str, Any]:
-        path = assembly(**switches) / f"{stack}.template.json"
-        if path not in read:
-            read[path] = json.loads(path.read_text(encoding="utf-8"))
-        return read[path]
+        found: dict[str, Any] = pytestconfig.hook.pytest_template_of_course(
+            stack=stack, switches=switches, assembly=assembly
+        )
+        return found
 
     return load
 
 
 @pytest.fixture(scope="session")
-def synthesize_alone(new_app: Callable[..., Any]) -> Callable[..., Any]:
+def synthesize_alone(new_app: Callable[..., Any], pytestconfig: pytest.Config) -> Callable[..., Any]:
     """`synthesize_alone(lambda stack: CatalogTable(stack, "Catalog"))`: assertions on a stack that holds only this."""
-    import aws_cdk as cdk  # noqa: PLC0415  (as above)
-    from aws_cdk.assertions import Template  # noqa: PLC0415
 
-    from stacks.phase_stack import PhaseStack  # noqa: PLC0415
+    def synthesize(build: Callable[[Any], object]) -> Any:
+        def stack() -> Any:
+            import aws_cdk as cdk  # noqa: PLC0415  (as above)
 
-    def synthesize(build: Callable[[cdk.Stack], object]) -> Template:
-        class Alone(cdk.Stack):
-            availability_zones = PhaseStack.availability_zones
+            from stacks.phase_stack import PhaseStack  # noqa: PLC0415
 
-        stack = Alone(new_app(), "Alone", env=cdk.Environment(account=ACCOUNT, region=REGION))
-        build(stack)
-        return Template.from_stack(stack)
+            class Alone(cdk.Stack):
+                availability_zones = PhaseStack.availability_zones
+
+            alone = Alone(new_app(), "Alone", env=cdk.Environment(account=ACCOUNT, region=REGION))
+            build(alone)
+            return alone
+
+        return pytestconfig.hook.pytest_template_alone(build=stack)
 
     return synthesize

@@ -51,8 +51,17 @@ def test_it_forgets_old_versions_and_unfinished_uploads(default: Template) -> No
             "LifecycleConfiguration": {
                 "Rules": Match.array_with(
                     [
-                        Match.object_like({"NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "Status": "Enabled"}),
-                        Match.object_like({"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}),
+                        {
+                            "Id": "ForgetOldVersions",
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                            "ExpiredObjectDeleteMarker": True,
+                            "Status": "Enabled",
+                        },
+                        {
+                            "Id": "DropUnfinishedUploads",
+                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                            "Status": "Enabled",
+                        },
                     ]
                 )
             }
@@ -122,32 +131,81 @@ def test_it_admits_cloudfront_distributions_of_this_account_to_the_media_alone(d
 
 def test_it_tells_eventbridge_from_the_start(default: Template) -> None:
     default.has_resource_properties(
-        "Custom::S3BucketNotifications", {"NotificationConfiguration": {"EventBridgeConfiguration": {}}}
+        "Custom::S3BucketNotifications",
+        {
+            "BucketName": {"Ref": Match.string_like_regexp("^AssetBucket")},
+            "NotificationConfiguration": {"EventBridgeConfiguration": {}},
+            "Managed": True,
+        },
+    )
+
+
+def test_who_tells_the_bucket_about_eventbridge_may_do_that_and_nothing_else(default: Template) -> None:
+    default.has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "Roles": [{"Ref": Match.string_like_regexp("^BucketNotificationsHandler")}],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "s3:PutBucketNotification", "Resource": BUCKET_ARN}],
+            },
+        },
     )
 
 
 def test_it_is_emptied_and_deleted_with_its_stack(default: Template) -> None:
     default.has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Delete"})
-    default.resource_count_is("Custom::S3AutoDeleteObjects", 1)
+    default.has_resource_properties(
+        "Custom::S3AutoDeleteObjects", {"BucketName": {"Ref": Match.string_like_regexp("^AssetBucket")}}
+    )
+
+
+def test_who_empties_it_may_list_and_delete_its_objects_and_keep_others_from_adding_more(default: Template) -> None:
+    default.has_resource_properties(
+        "AWS::S3::BucketPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {
+                                "AWS": {"Fn::GetAtt": [Match.string_like_regexp("^CustomS3AutoDelete"), "Arn"]}
+                            },
+                            "Action": ["s3:DeleteObject*", "s3:GetBucket*", "s3:List*", "s3:PutBucketPolicy"],
+                            "Resource": [BUCKET_ARN, {"Fn::Join": ["", [BUCKET_ARN, "/*"]]}],
+                        }
+                    ]
+                )
+            }
+        },
+    )
 
 
 def test_browsers_may_upload_from_any_page_unless_told_otherwise(
     default: Template, synthesize_alone: Callable[..., Template]
 ) -> None:
     def cors(*origins: str) -> dict[str, object]:
-        rule = {"AllowedMethods": ["GET", "PUT", "POST"], "AllowedOrigins": list(origins), "AllowedHeaders": ["*"]}
-        return {"CorsConfiguration": {"CorsRules": [Match.object_like(rule)]}}
+        rule = {
+            "AllowedMethods": ["GET", "PUT", "POST"],
+            "AllowedOrigins": list(origins),
+            "AllowedHeaders": ["*"],
+            "ExposedHeaders": ["ETag"],
+            "MaxAge": 3600,
+        }
+        return {"CorsConfiguration": {"CorsRules": [rule]}}
 
     default.has_resource_properties("AWS::S3::Bucket", cors("*"))
     narrow = synthesize_alone(lambda stack: AssetBucket(stack, "Assets", upload_origins=["https://shop.example"]))
     narrow.has_resource_properties("AWS::S3::Bucket", cors("https://shop.example"))
 
 
-def test_the_pictures_go_under_media_menu(default: Template) -> None:
+def test_the_pictures_go_under_media_menu_and_one_that_left_the_menu_leaves_it(default: Template) -> None:
     default.has_resource_properties(
         "Custom::CDKBucketDeployment",
         {
             "DestinationBucketKeyPrefix": "media/menu/",
+            "Prune": True,
             "DestinationBucketName": {"Ref": Match.string_like_regexp("^AssetBucket")},
             "SystemMetadata": {"cache-control": "max-age=3600"},
         },

@@ -72,6 +72,20 @@ def test_indexes_hold_whole_items_under_their_own_keys(complete: Template) -> No
     )
 
 
+def test_every_key_is_declared_once_and_is_text(complete: Template) -> None:
+    (table,) = complete.find_resources(TABLE).values()
+    declared = {entry["AttributeName"]: entry["AttributeType"] for entry in table["Properties"]["AttributeDefinitions"]}
+    assert declared == dict.fromkeys(("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"), "S")
+
+
+def test_there_is_one_replica_and_it_has_every_index(complete: Template) -> None:
+    """A `GlobalTable` lists its own region as a replica too."""
+    (table,) = complete.find_resources(TABLE).values()
+    (replica,) = table["Properties"]["Replicas"]
+    assert replica["Region"] == "us-east-1"
+    assert [index["IndexName"] for index in replica["GlobalSecondaryIndexes"]] == ["ByCategory", "OpenOrders"]
+
+
 def test_provisioned_capacity_scales_the_table_and_its_indexes(complete: Template) -> None:
     scaling = {
         "MinCapacity": 5,
@@ -150,6 +164,8 @@ def test_the_seeder_is_an_arm_function_with_a_log_group_that_goes_with_the_stack
             "Handler": "menu_seeder.handler.lambda_handler",
             "Runtime": "python3.13",
             "Architectures": ["arm64"],
+            "MemorySize": 256,
+            "Timeout": 120,
             "LoggingConfig": {
                 "LogFormat": "JSON",
                 "LogGroup": {"Ref": Match.string_like_regexp("MenuSeederLogs")},
@@ -174,6 +190,10 @@ def test_a_changed_menu_is_a_new_version_and_so_runs_the_seeder_again(
     default.has_resource_properties(
         "Custom::Trigger", {"HandlerArn": {"Ref": version_of(default)}, "ExecuteOnHandlerChange": True}
     )
+
+
+def test_a_deployment_waits_for_the_seeder_as_long_as_it_may_run_and_fails_with_it(default: Template) -> None:
+    default.has_resource_properties("Custom::Trigger", {"InvocationType": "RequestResponse", "Timeout": "120000"})
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def boundary(template: Template) -> list[dict[str, Any]]:
 def allows(statements: list[dict[str, Any]], action: str, on: str, key: str | None = None) -> bool:
     """Whether a request is allowed: an action on a resource (the end of its ARN), naming a partition key or none."""
     return any(
-        action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
+        statement["Effect"] == "Allow"
+        and action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
         and _covers(statement["Resource"], on)
         and _admits_key(statement.get("Condition"), key)
         for statement in statements
@@ -78,8 +79,8 @@ def _admits_key(condition: Any, key: str | None) -> bool:
     if condition is None:
         return True
     assert set(condition) == {"ForAllValues:StringLike", "Null"}
-    if key is None:
-        return condition["Null"]["dynamodb:LeadingKeys"] == "true"
+    if key is None or condition["Null"]["dynamodb:LeadingKeys"] == "true":
+        return key is None and condition["Null"]["dynamodb:LeadingKeys"] == "true"
     return any(fnmatchcase(key, allowed) for allowed in condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
 
 
@@ -93,6 +94,7 @@ REQUESTS = [
     ("dynamodb:UpdateItem", "table", "ORDER#1", "Barista Manager"),
     ("dynamodb:UpdateItem", "table", "PRODUCT#espresso", "Manager"),
     ("dynamodb:PutItem", "table", "PRODUCT#mocha", "Manager"),
+    ("dynamodb:PutItem", "table", "MENU", "Manager"),
     ("dynamodb:PutItem", "table", "ORDER#1", ""),
     ("dynamodb:DeleteItem", "table", "PRODUCT#espresso", ""),
     ("dynamodb:GetItem", "table", "CUSTOMER#1", ""),
@@ -102,6 +104,9 @@ REQUESTS = [
     ("dynamodb:Query", "table", "CUSTOMER#1", ""),
     ("dynamodb:Scan", "table", None, ""),
     ("dynamodb:DescribeTable", "table", None, "Auditor"),
+    ("dynamodb:DescribeContinuousBackups", "table", None, "Auditor"),
+    ("dynamodb:DescribeTimeToLive", "table", None, "Auditor"),
+    ("dynamodb:ListTagsOfResource", "table", None, "Auditor"),
     ("dynamodb:DeleteTable", "table", None, ""),
     ("s3:GetObject", "bucket/media/menu/espresso.webp", None, "Barista Manager"),
     ("s3:PutObject", "bucket/media/menu/espresso.webp", None, "Manager"),
@@ -109,6 +114,10 @@ REQUESTS = [
     ("s3:PutObject", "bucket/reports/sales.csv", None, ""),
     ("s3:GetObject", "bucket/reports/sales.csv", None, ""),
     ("s3:GetBucketPolicy", "bucket", None, "Auditor"),
+    ("s3:GetBucketPublicAccessBlock", "bucket", None, "Auditor"),
+    ("s3:GetBucketVersioning", "bucket", None, "Auditor"),
+    ("s3:GetEncryptionConfiguration", "bucket", None, "Auditor"),
+    ("s3:GetLifecycleConfiguration", "bucket", None, "Auditor"),
     ("s3:ListBucket", "bucket", None, "Auditor"),
     ("s3:PutBucketPolicy", "bucket", None, ""),
 ]

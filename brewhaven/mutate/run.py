@@ -1,0 +1,278 @@
+"""Processes and progress: one process records what the tests look at, then several judge the mistakes between them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import pickle
+import queue
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from brewhaven import console
+from brewhaven.course import available_phases, checks
+from brewhaven.errors import BrewHavenError, UsageError
+from brewhaven.local.settings import REPOSITORY
+from brewhaven.mutate.mutants import mutants
+from brewhaven.mutate.stack import OUTPUT, Mutant, Stack
+from brewhaven.toolchain import node_bin
+
+Kind = Literal["check", "test", "rule", "refused", ""]
+LOOKING_AT = ("tests/assertion", "tests/compliance/test_only_adds.py")
+"""Tests that say what must hold. Snapshots are not asked: they notice everything and explain nothing."""
+PROCESSES = 2
+PATIENCE_SECONDS = 1.0
+_SPAWN = multiprocessing.get_context("spawn")  # the CDK's Node process must not be shared
+
+
+@dataclass(frozen=True)
+class Task:
+    """A mistake to be judged, and the stack and phase that it is made in."""
+
+    phase: int
+    stack: str
+    mutant: Mutant
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mistake.
+
+    Attributes:
+        kind: ``check`` of the course, ``test``, ``rule`` of cdk-nag or cfn-lint, or ``refused``: none of these noticed,
+            but CloudFormation would not deploy it. Empty if it survived.
+        noticed_by: Id of the check, the test or the rule.
+    """
+
+    stack: str
+    mutant: Mutant
+    kind: Kind
+    noticed_by: str
+
+
+def judge_all(
+    *, only: str = "*", sample: int | None = None, seed: int | None = None, looking_at: Sequence[str] = LOOKING_AT
+) -> tuple[list[Verdict], bool]:
+    """Judge the mistakes of every phase, and say whether these were all that can be made.
+
+    Args:
+        only: A pattern for CloudFormation types.
+        sample: How many to take by chance; all by default.
+        seed: Chooses them. By default it follows from the stacks, so that another template gets another sample.
+        looking_at: The tests to ask.
+
+    Raises:
+        UsageError: There is no resource of this type.
+        BrewHavenError: The tests fail without a mistake.
+    """
+    with tempfile.TemporaryDirectory(prefix="brewhaven-mutate-") as name:
+        folder = Path(name)
+        with console.step("Noting which stacks the tests look at") as step:
+            record = _record(folder, looking_at)
+            step.result(f"{len(record.uses)} tests, {len(record.stacks)} stacks")
+        tasks = possible(record.stacks)
+        wanted = [task for task in tasks if fnmatchcase(task.mutant.type, only)]
+        if not wanted:
+            types = sorted({task.mutant.type for task in tasks})
+            raise UsageError(f"There is no {only} to make a mistake in.", f"There are {', '.join(types)}.")
+        if sample is not None and sample < len(wanted):
+            chance = random.Random(_seed(tasks) if seed is None else seed)  # noqa: S311  (no secret)
+            chosen = set(chance.sample(range(len(wanted)), sample))
+            wanted = [task for number, task in enumerate(wanted) if number in chosen]
+        with console.step(f"Making {len(wanted)} mistakes, one at a time") as step:
+            verdicts = []
+            for verdict in _judge(folder, wanted, looking_at):
+                verdicts.append(verdict)
+                step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
+    order = {task.mutant.id: number for number, task in enumerate(wanted)}
+    return sorted(verdicts, key=lambda verdict: order[verdict.mutant.id]), len(wanted) == len(tasks)
+
+
+def possible(stacks: dict[str, Stack]) -> list[Task]:
+    """Every mistake in the whole stacks of the phases that can be deployed.
+
+    Raises:
+        BrewHavenError: No test looks at a phase's whole stack.
+    """
+    from brewhaven.mutate.rerun import course_key  # noqa: PLC0415  (imports pytest)
+
+    tasks = []
+    for phase in available_phases():
+        for name in phase.stacks:
+            stack = stacks.get(course_key(name, {}))
+            if stack is None:
+                raise BrewHavenError(f"No test looks at the whole of {name}.", "Write one in tests/assertion.")
+            tasks += [Task(phase.number, name, mutant) for mutant in mutants(stack)]
+    return tasks
+
+
+def _seed(tasks: Sequence[Task]) -> str:
+    text = json.dumps([task.mutant.id for task in tasks])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# In processes of their own
+
+
+def _record(folder: Path, looking_at: Sequence[str]) -> Any:
+    process = _SPAWN.Process(target=_recording, args=(folder, looking_at), daemon=True)
+    process.start()
+    process.join()
+    file = folder / "record.pickle"
+    if not file.exists():
+        raise BrewHavenError(f"The tests could not be run: {_last_words(folder / 'record.log')}", "Run `make test`.")
+    record = pickle.loads(file.read_bytes())  # noqa: S301  (written by the process above)
+    if record.failed:
+        raise BrewHavenError(
+            f"Tests fail without any mistake: {', '.join(record.failed[:3])}", "Mend them first: `make test`."
+        )
+    return record
+
+
+def _recording(folder: Path, looking_at: Sequence[str]) -> None:
+    _prepare(folder / "record.log")
+    import pytest  # noqa: PLC0415
+
+    from brewhaven.mutate.rerun import Recorder, pytest_arguments  # noqa: PLC0415
+
+    recorder = Recorder()
+    code = pytest.main(pytest_arguments(looking_at), plugins=[recorder])
+    if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        (folder / "record.pickle").write_bytes(pickle.dumps(recorder.record))
+
+
+def _judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Iterator[Verdict]:
+    waiting: Any = _SPAWN.Queue()
+    done: Any = _SPAWN.Queue()
+    for task in tasks:
+        waiting.put(task)
+    count = min(PROCESSES, len(tasks))
+    processes = [
+        _SPAWN.Process(target=_judging, args=(folder, number, looking_at, waiting, done), daemon=True)
+        for number in range(count)
+    ]
+    for process in processes:
+        waiting.put(None)
+        process.start()
+    missing = len(tasks)
+    while missing:
+        try:
+            answer = done.get(timeout=PATIENCE_SECONDS)
+        except queue.Empty:
+            if any(process.is_alive() for process in processes):
+                continue
+            words = _last_words(folder / "judge-0.log")
+            raise BrewHavenError(f"{missing} mistakes were not judged: {words}", "Run it again.") from None
+        if isinstance(answer, Exception):
+            raise answer
+        missing -= 1
+        yield answer
+    for process in processes:
+        process.join()
+
+
+def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any, done: Any) -> None:
+    _prepare(folder / f"judge-{number}.log")
+    import pytest  # noqa: PLC0415
+
+    from brewhaven.mutate.rerun import Judge, pytest_arguments  # noqa: PLC0415
+
+    own = folder / str(number)
+    own.mkdir()
+    record = pickle.loads((folder / "record.pickle").read_bytes())  # noqa: S301  (written by the process before)
+
+    def work(judge: Judge) -> None:
+        try:
+            if failing := judge.failing():
+                raise BrewHavenError(f"These tests fail when they are run again: {', '.join(failing[:3])}.")
+            panel = Panel(record.stacks, judge, own)
+            while (task := waiting.get()) is not None:
+                done.put(panel.verdict(task))
+        except Exception as error:
+            done.put(error)
+            raise
+
+    pytest.main(pytest_arguments(looking_at), plugins=[Judge(record, work)])
+
+
+class Panel:
+    """All who may notice a mistake, the quick ones first.
+
+    Args:
+        stacks: The record's stacks.
+        judge: Runs the tests again.
+        folder: Where templates may be written.
+    """
+
+    def __init__(self, stacks: dict[str, Stack], judge: Any, folder: Path) -> None:
+        from brewhaven.mutate.rerun import course_key  # noqa: PLC0415
+
+        self._judge = judge
+        self._folder = folder
+        self._stacks = {name: stacks[course_key(name, {})] for phase in available_phases() for name in phase.stacks}
+        self._checks = {phase.number: checks.load(phase.folder) for phase in available_phases()}
+
+    @cached_property
+    def _rules(self) -> tuple[Any, Any]:
+        """cfn-lint and cdk-nag, who take seconds to load and have nothing to say about the stacks as they are."""
+        from brewhaven.mutate.rules import Lint, Nag  # noqa: PLC0415
+
+        lint, nag = Lint(), Nag(self._folder)
+        for name, stack in self._stacks.items():
+            if wrong := [*lint.findings(stack.body), *(rule for rule, _ in nag.findings(stack, stack.body))]:
+                raise BrewHavenError(
+                    f"{name} has findings without any mistake: {', '.join(wrong)}.", "Mend them first: `make check`."
+                )
+        return lint, nag
+
+    def verdict(self, task: Task) -> Verdict:
+        """Ask one after the other until somebody notices."""
+        kind, noticed_by = self._noticed(task)
+        return Verdict(task.stack, task.mutant, kind, noticed_by)
+
+    def _noticed(self, task: Task) -> tuple[Kind, str]:
+        from brewhaven.mutate.rules import failed_check  # noqa: PLC0415
+
+        stack = self._stacks[task.stack]
+        body = stack.with_mistake(task.mutant, stack)
+        if body is None:
+            raise BrewHavenError(f"The mistake '{task.mutant.id}' cannot be made where it was thought of.")
+        if check := failed_check(self._checks[task.phase], task.stack, body):
+            return "check", check
+        if test := self._judge.noticed_by(task.mutant, stack):
+            return "test", test
+        lint, nag = self._rules
+        if nagged := nag.findings(stack, body):
+            return "rule", min(nagged)[0]
+        around = stack.by_maker[task.mutant.maker][0] if task.mutant.path and task.mutant.type != OUTPUT else ""
+        linted = lint.findings(body, around)
+        if warnings := [rule for rule in linted if not rule.startswith("E")]:
+            return "rule", warnings[0]
+        return ("refused", linted[0]) if linted else ("", "")
+
+
+def _prepare(log: Path) -> None:
+    """A process that says nothing on the terminal, and finds the pinned Node."""
+    os.chdir(REPOSITORY)
+    os.environ.setdefault("JSII_NODE", str(node_bin() / "node"))
+    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    sys.path.insert(0, str(REPOSITORY))
+
+
+def _last_words(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        return lines[-1] if lines else "it wrote nothing"
+    return "it wrote nothing"
