@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from brewhaven import console
-from brewhaven.bench import clouds, sections
+from brewhaven.bench import clouds, practice, sections
 from brewhaven.bench.sections import Row
 from brewhaven.course import available_phases, find
 from brewhaven.deploy import Request, deploy
@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def bench(
     section: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(SECTIONS)}; all by default.")] = None,
     seconds: Annotated[float, typer.Option(min=0.2, help="How long each load is measured.")] = 4.0,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each synth is measured.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each synth and each save is measured.")] = 3,
 ) -> None:
     """Measure the course on this machine, in a local cloud of its own."""
     chosen = section or list(SECTIONS)
@@ -50,8 +50,8 @@ def _measure(chosen: list[str], seconds: float, rounds: int) -> list[Row]:
         with console.step("Synthesizing the course and an empty app"):
             rows += sections.synth(settings, rounds)
     if "exercise" in chosen:
-        with console.step("Judging every exercise of the course"):
-            rows += sections.practise()
+        with console.step("Watching every exercise of the course"):
+            rows += practice.waits(rounds)
     if {"deploy", "verify", "web", "rush"} & set(chosen):
         with clouds.bootstrapped(settings) as (own, cloud):
             if "deploy" in chosen:

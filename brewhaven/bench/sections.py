@@ -18,10 +18,6 @@ from brewhaven.course import checks, template, verify
 from brewhaven.course.cloud import Deployment
 from brewhaven.deploy import Deployed, Request
 from brewhaven.errors import BrewHavenError
-from brewhaven.exercises.declared import all_exercises
-from brewhaven.exercises.judge import PAUSE_SECONDS
-from brewhaven.exercises.selftest import prove
-from brewhaven.exercises.workshop import Workshop
 from brewhaven.local.environment import scrubbed
 from brewhaven.local.settings import ACCOUNT_ID, REPOSITORY, CloudSettings
 from brewhaven.target import Target
@@ -89,18 +85,6 @@ def synth(settings: CloudSettings, rounds: int) -> Iterator[Row]:
     yield Row("synth: empty app", round(medians["empty"], 2), "s")
     yield Row("synth: whole course", round(medians["whole"], 2), "s")
     yield Row("synth: whole course / empty app", round(medians["whole"] / medians["empty"], 2), "ratio", 3.5)
-
-
-def practise() -> Iterator[Row]:
-    """From the save of a solution to its verdict, in a watch that is warm, for every exercise of the course."""
-    with Workshop() as workshop:
-        yield Row("exercise: watch is ready", round(_timed(workshop.warm_up), 2), "s")
-        proofs = [proof for each in all_exercises() for proof in prove(each, workshop)]
-    times = [proof.seconds for proof in proofs]
-    yield Row("exercise: verdict, median", round(statistics.median(times), 2), "s")
-    yield Row("exercise: verdict, slowest", round(max(times) + PAUSE_SECONDS, 2), "s", 3.0)
-    wrong = sum(not proof.holds for proof in proofs)
-    yield Row("exercise: proofs that do not hold", wrong, f"of {len(proofs)}", 0, must=True)
 
 
 def rollout(settings: CloudSettings, cloud: Target) -> Iterator[Row]:

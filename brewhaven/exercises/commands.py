@@ -237,8 +237,13 @@ def _say(verdict: Verdict, since: float | None = None) -> None:
         if verdict.broken.code:
             console.say(f"      {escape(verdict.broken.code)}")
     elif verdict.report:
+        said: set[str] = set()
         for finding in verdict.report.findings:
-            console.out.print(render.finding(finding))
+            if finding.passed or finding.what not in said:
+                console.out.print(render.finding(finding))
+            else:  # several checks that miss the same thing
+                console.say(f"  {render.MARKS['failed']} [dim]{finding.check}  for the same reason[/dim]")
+            said.add(finding.what)
     time_taken = f"{since:.1f} s after you saved" if since is not None else f"in {verdict.seconds:.1f} s"
     if not verdict.passed:
         console.say(f"Not yet ({time_taken}). `brewhaven exercise hint` helps.")

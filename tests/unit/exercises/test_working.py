@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ from brewhaven.exercises import workspace
 from brewhaven.exercises.declared import CODE, Exercise, find
 from brewhaven.exercises.judge import Verdict, judge, note, watch
 from brewhaven.exercises.workshop import Workshop
+from brewhaven.local.settings import REPOSITORY
 
 
 @pytest.fixture
@@ -41,29 +48,59 @@ def broken(exercise: Exercise, folder: Path, workshop: Workshop, code: str) -> t
 
 def test_start_never_touches_what_is_there(exercise: Exercise, folder: Path) -> None:
     (folder / CODE).write_text("mine")
-    again = workspace.start(exercise)
-    assert not again.fresh
-    assert again.renewed is None
+    assert workspace.start(exercise).put == ()
     assert (folder / CODE).read_text() == "mine"
 
 
-def test_a_changed_start_lies_beside_the_work(exercise: Exercise, folder: Path) -> None:
+def test_a_changed_start_is_told_and_taken_only_when_asked_for(exercise: Exercise, folder: Path) -> None:
     (folder / CODE).write_text("mine")
+    assert not workspace.is_older(exercise)
     (folder / ".started.json").write_text(json.dumps({"version": "of last year"}))
-    again = workspace.start(exercise)
-    assert again.renewed == folder / "new-start"
-    assert (again.renewed / CODE).read_text() == exercise.start_files()[CODE]
-    assert (folder / CODE).read_text() == "mine"
+    for arguments in (["start", exercise.id], ["check", exercise.id]):
+        result = run(*arguments)
+        assert "has another start for pickups-by-day than when you began" in " ".join(result.output.split())
+        assert (folder / CODE).read_text() == "mine"
+    taken = run("start", exercise.id, "--again")
+    assert "kept-1" in taken.output
+    assert (folder / "kept-1" / CODE).read_text() == "mine"
+    assert (folder / CODE).read_text() == exercise.start_files()[CODE]
+    assert not workspace.is_older(exercise)
 
 
-def test_a_deleted_file_is_put_back_and_the_others_stay() -> None:
+def test_beginning_anew_twice_keeps_both(exercise: Exercise, folder: Path) -> None:
+    for text in ("first", "second"):
+        (folder / CODE).write_text(text)
+        workspace.start(exercise, again=True)
+    assert [(folder / f"kept-{number}" / CODE).read_text() for number in (1, 2)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("note", ["", "nonsense", "[]", "{}"])
+def test_an_unreadable_note_is_no_reason_to_complain(exercise: Exercise, folder: Path, note: str) -> None:
+    (folder / ".started.json").write_text(note)
+    assert not workspace.is_older(exercise)
+    assert workspace.start(exercise).put == ()
+
+
+@pytest.mark.parametrize(("gone", "stays"), [(CODE, "test_exercise.py"), ("test_exercise.py", CODE)])
+def test_a_deleted_file_is_put_back_and_the_others_stay(gone: str, stays: str) -> None:
     drawer = find("receipt-drawer")
     folder = workspace.start(drawer).folder
-    (folder / "test_exercise.py").write_text("mine")
-    (folder / CODE).unlink()
-    assert workspace.start(drawer).fresh
-    assert (folder / CODE).exists()
-    assert (folder / "test_exercise.py").read_text() == "mine"
+    (folder / stays).write_text("mine")
+    (folder / gone).unlink()
+    assert workspace.start(drawer).put == (gone,)
+    assert (folder / gone).exists()
+    assert (folder / stays).read_text() == "mine"
+
+
+def test_the_work_is_nobody_elses_business(exercise: Exercise, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git ignores it, and with git the formatter and the linter of `make check`; `make test` looks elsewhere."""
+    monkeypatch.delenv(workspace.FOLDER)
+    mine = workspace.folder_of(exercise) / "test_exercise.py"
+    assert mine.is_relative_to(REPOSITORY)
+    assert subprocess.run(["git", "check-ignore", "-q", str(mine)], cwd=REPOSITORY, check=False).returncode == 0
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]
+    assert all(path.startswith("tests/") for path in settings["pytest"]["ini_options"]["testpaths"])
+    assert settings["ruff"].get("respect-gitignore", True)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +109,11 @@ def test_a_deleted_file_is_put_back_and_the_others_stay() -> None:
         ("def broken(:\n", "SyntaxError: ", "exercise.py, line 1"),
         ("import aws_cdk\nprint(1 / 0)\n", "ZeroDivisionError: division by zero", "exercise.py, line 2"),
         ("x = 1\n", "the file must define `class Exercise(cdk.Stack)`", "exercise.py"),
-        ("import sys\nsys.exit(3)\n", "SystemExit: 3", "exercise.py, line 2"),
+        ("import sys\nsys.exit(3)\n", "the file ends the program (SystemExit)", "exercise.py, line 2"),
+        ("assert False\n", "AssertionError", "exercise.py, line 1"),
+        ("name = input()\n", "EOFError: ", "exercise.py, line 1"),
+        ("x = '\0'\n", "SyntaxError: ", "exercise.py"),
+        ("def f():\n    f()\nf()\n", "RecursionError: ", "exercise.py, line 2"),
         ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'", "exercise.py, line 1"),
     ],
 )
@@ -95,15 +136,59 @@ def test_a_prop_that_the_cdk_refuses_is_told_with_the_students_line(
     assert "TableV2" in line or "dynamodb" in line
 
 
-def test_an_endless_loop_and_a_dead_process_end_nothing(exercise: Exercise, folder: Path) -> None:
-    with Workshop(patience=1.0) as workshop:
-        what, _, _ = broken(exercise, folder, workshop, "while True:\n    pass\n")
-        assert what == "the code did not come to an end in 1 seconds: is there a loop without an end?"
-        what, _, _ = broken(exercise, folder, workshop, "import os\nos._exit(1)\n")
-        assert what.startswith("the code ended the whole process")
+LOOPS = {
+    "at once": ("while True:\n    pass\n", "", ("while True:", "pass")),
+    "deep in the stack": ("", "\n        while True:\n            scope = scope\n", ("while True:", "scope = scope")),
+    "that swallows everything": (
+        "import time\nwhile True:\n    try:\n        time.sleep(9)\n    except BaseException:\n        pass\n",
+        "",
+        ("time.sleep(9)",),
+    ),
+}
+
+
+@pytest.mark.parametrize("before, after, lines", LOOPS.values(), ids=LOOPS)
+def test_an_endless_loop_is_told_with_its_line(
+    exercise: Exercise, folder: Path, before: str, after: str, lines: tuple[str, ...]
+) -> None:
+    with Workshop(patience=2.0) as workshop:
+        what, where, line = broken(exercise, folder, workshop, before + exercise.solution_files()[CODE] + after)
+        assert what == "the code did not come to an end in 2 seconds: is there a loop without an end?"
+        assert where.startswith("exercise.py, line ")
+        assert line in lines
+
+
+def test_a_dead_process_ends_nothing(exercise: Exercise, folder: Path, workshop: Workshop) -> None:
+    what, _, _ = broken(exercise, folder, workshop, "import os\nos._exit(1)\n")
+    assert what.startswith("the code ended the whole process")
+    (folder / CODE).write_text(exercise.solution_files()[CODE])
+    assert judge(exercise, folder, workshop).passed
+
+
+def test_a_process_that_dies_between_two_saves_ends_nothing(
+    exercise: Exercise, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / CODE).write_text(exercise.solution_files()[CODE])
     with Workshop() as workshop:
-        (folder / CODE).write_text(exercise.solution_files()[CODE])
+        workshop.warm_up()
+        with monkeypatch.context() as unseen:  # it dies just after somebody has looked whether it lives
+            unseen.setattr(workshop, "warm_up", lambda: None)
+            process = workshop._process
+            assert process is not None
+            process.kill()
+            process.wait(10)
+            assert not judge(exercise, folder, workshop).passed
         assert judge(exercise, folder, workshop).passed
+
+
+def test_one_save_leaves_nothing_behind_for_the_next(exercise: Exercise, folder: Path, workshop: Workshop) -> None:
+    broken(exercise, folder, workshop, "import os, sys\nos.chdir('/')\nos.environ.clear()\nsys.path.clear()\n1 / 0\n")
+    (folder / "here.txt").write_text("beside the file")
+    look = "from pathlib import Path\nimport os\nprint(Path('here.txt').read_text(), 'PATH' in os.environ)\n"
+    (folder / CODE).write_text(look + exercise.solution_files()[CODE])
+    verdict = judge(exercise, folder, workshop)
+    assert verdict.passed
+    assert verdict.printed == "beside the file True\n"
 
 
 def test_what_the_code_prints_is_shown_and_breaks_nothing(exercise: Exercise, folder: Path, workshop: Workshop) -> None:
@@ -118,9 +203,11 @@ def test_a_module_of_the_students_own_is_read_anew_each_time(
 ) -> None:
     solution = exercise.solution_files()[CODE]
     (folder / CODE).write_text("from keys import DAY\n" + solution.replace('name="pickup_day"', "name=DAY"))
-    (folder / "keys.py").write_text('DAY = "wrong_day"\n')
+    (folder / "keys.py").write_text('DAY = "pickup_dax"\n')
     assert not judge(exercise, folder, workshop).passed
-    (folder / "keys.py").write_text('DAY = "pickup_day"\n# saved again, with another length\n')
+    moment = (folder / "keys.py").stat()
+    (folder / "keys.py").write_text('DAY = "pickup_day"\n')
+    os.utime(folder / "keys.py", ns=(moment.st_atime_ns, moment.st_mtime_ns))  # within the same second
     assert judge(exercise, folder, workshop).passed
 
 
@@ -128,12 +215,14 @@ class _OverError(Exception):
     pass
 
 
-def test_watching_judges_each_save_and_survives_all_of_them(exercise: Exercise, folder: Path) -> None:
-    solution = exercise.solution_files()[CODE]
-    saves = ["nonsense(", None, solution]
-    verdicts: list[Verdict] = []
+def watched(exercise: Exercise, folder: Path, saves: list[str | None]) -> list[tuple[Verdict, float | None]]:
+    """What a watch says while these texts are saved one after the other; None deletes the file."""
+    said: list[tuple[Verdict, float | None]] = []
 
-    def save(_seconds: float) -> None:
+    def pause(_seconds: float) -> None:
+        if len(said) <= len(seen):
+            return
+        seen.append(said[-1])
         if not saves:
             raise _OverError
         text = saves.pop(0)
@@ -142,13 +231,59 @@ def test_watching_judges_each_save_and_survives_all_of_them(exercise: Exercise, 
         else:
             (folder / CODE).write_text(text)
 
-    with Workshop() as workshop, pytest.raises(_OverError):
-        watch(exercise, folder, workshop, verdicts.append, save)
-    assert [verdict.passed for verdict in verdicts] == [False, False, False, True]
-    assert verdicts[1].broken is not None
-    assert "SyntaxError" in verdicts[1].broken.what
-    assert verdicts[2].broken is not None
-    assert "is gone" in verdicts[2].broken.what
+    seen: list[tuple[Verdict, float | None]] = []
+    with Workshop(patience=2.0) as workshop, pytest.raises(_OverError):
+        watch(exercise, folder, workshop, lambda verdict, since: said.append((verdict, since)), pause)
+    return said
+
+
+def test_watching_judges_each_save_and_survives_all_of_them(exercise: Exercise, folder: Path) -> None:
+    solution = exercise.solution_files()[CODE]
+    said = watched(exercise, folder, ["nonsense(", None, "while True: pass", solution])
+    assert [verdict.passed for verdict, _ in said] == [False, False, False, False, True]
+    whats = [verdict.broken.what if verdict.broken else "" for verdict, _ in said]
+    for what, part in zip(whats, ["", "SyntaxError", "is gone", "did not come to an end", ""], strict=True):
+        assert part in what
+    assert said[0][1] is None, "nothing was saved before the first look"
+    assert said[-1][1] is not None
+
+
+def test_a_stack_that_is_nothing_like_the_start_is_told_in_words(exercise: Exercise, folder: Path) -> None:
+    odd = """
+import aws_cdk as cdk
+
+class Exercise(cdk.Stack):
+    def __init__(self, scope, id_, **kwargs):
+        super().__init__(scope, id_, **kwargs)
+        cdk.CfnResource(self, "Odd", type="AWS::DynamoDB::Table", properties={"GlobalSecondaryIndexes": "odd"})
+"""
+    [_, (verdict, _)] = watched(exercise, folder, [odd])
+    assert verdict.report is not None
+    findings = verdict.report.findings
+    assert all("your stack has something else than the start had" in finding.what for finding in findings)
+    assert "brewhaven diff" not in " ".join(finding.next for finding in findings)
+
+
+def test_an_exercise_that_is_being_updated_does_not_end_the_watch(
+    exercise: Exercise, folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / exercise.id
+    shutil.copytree(exercise.folder, copy)
+    (copy / "checks.py").write_text("<<<<<<< half an update")
+    [(verdict, _)] = watched(dataclasses.replace(exercise, folder=copy), folder, [])
+    assert verdict.broken is not None
+    assert "the exercise itself cannot be used (SyntaxError" in verdict.broken.what
+
+
+def test_ctrl_c_ends_a_watch_in_peace(exercise: Exercise, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("brewhaven.exercises.judge.watch", interrupted)
+    result = run("watch", exercise.id)
+    assert result.exit_code == 0
+    assert "Error" not in result.output
+    assert "Your work is in" in result.output
 
 
 def test_passed_once_is_passed_for_good(exercise: Exercise, folder: Path, workshop: Workshop, tmp_path: Path) -> None:
@@ -177,8 +312,40 @@ def test_the_command_line_from_list_to_solution(exercise: Exercise) -> None:
     (workspace.folder_of(exercise) / CODE).write_text(exercise.solution_files()[CODE])
     passed = json.loads(run("check", "pickups-by-day", "--json").output)
     assert passed["passed"]
-    assert [check["passed"] for check in passed["checks"]] == [True, True, True]
+    assert [check["passed"] for check in passed["checks"]] == [True] * 4
     assert "one answer, one drawer" in " ".join(run("solution").output.split())
+    assert (workspace.folder_of(exercise) / CODE).read_text() == exercise.solution_files()[CODE]
+
+
+def test_the_solution_is_shown_to_who_insists(exercise: Exercise, folder: Path) -> None:
+    shown = run("solution", exercise.id, "--show-anyway")
+    assert shown.exit_code == 0
+    assert 'index_name="PickupsByDay"' in shown.output
+    assert (folder / CODE).read_text() == exercise.start_files()[CODE]
+
+
+def test_what_several_checks_miss_is_told_once(exercise: Exercise, folder: Path) -> None:
+    said = run("check", exercise.id).output
+    assert said.count("the table has no index") == 1
+    assert said.count("for the same reason") == 3
+
+
+def test_who_passed_on_the_template_is_sent_to_the_local_cloud() -> None:
+    grant = find("narrow-grant")
+    folder = workspace.start(grant).folder
+    (folder / CODE).write_text(grant.solution_files()[CODE])
+    assert "brewhaven exercise check narrow-grant --on local" in run("check", grant.id).output
+
+
+def test_pytest_runs_in_the_folder_as_the_task_says() -> None:
+    drawer = find("receipt-drawer")
+    folder = workspace.start(drawer).folder
+    for name, text in drawer.solution_files().items():
+        (folder / name).write_text(text)
+    program = [str(Path(sys.executable).with_name("pytest")), "-q", "-p", "no:cacheprovider"]
+    course = ["-c", str(REPOSITORY / "pyproject.toml")]  # found from workspace/, which lies in the repository
+    done = subprocess.run([*program, *course, str(folder)], cwd=folder, capture_output=True, text=True, check=False)
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_hints_come_one_by_one() -> None:

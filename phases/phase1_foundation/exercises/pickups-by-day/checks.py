@@ -6,6 +6,7 @@ from brewhaven.course.checks import CheckList, expect
 from brewhaven.course.template import Template
 
 CHECKS = CheckList()
+TABLES = ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
 READ = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-general.html"
 
 _there = CHECKS.check(
@@ -34,40 +35,43 @@ _typed = CHECKS.check(
 )
 
 
-def _index(template: Template) -> dict[str, Any] | None:
-    for kind in ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table"):
-        for table in template.resources(kind):
-            for index in table.properties.get("GlobalSecondaryIndexes", []):
-                if index["IndexName"] == "PickupsByDay":
-                    found: dict[str, Any] = index
-                    return found
-    return None
+def _index(template: Template) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        (
+            index
+            for kind in TABLES
+            for table in template.resources(kind)
+            for index in table.properties.get("GlobalSecondaryIndexes", [])
+            if index["IndexName"] == "PickupsByDay"
+        ),
+        {},
+    )
+    expect(
+        found,
+        "the table has no index called PickupsByDay",
+        where="the arguments of TableV2 in your file",
+        next_step="give it global_secondary_indexes; `brewhaven exercise hint` shows how they are written",
+    )
+    return found
 
 
 def _types(template: Template) -> dict[str, str]:
     """Attribute -> the type under which a key of the table or of an index knows it: S, N or B."""
     return {
         attribute["AttributeName"]: attribute["AttributeType"]
-        for kind in ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
+        for kind in TABLES
         for table in template.resources(kind)
         for attribute in table.properties["AttributeDefinitions"]
     }
 
 
-def _key(index: dict[str, Any] | None, kind: str) -> str | None:
-    keys = index["KeySchema"] if index else []
-    return next((key["AttributeName"] for key in keys if key["KeyType"] == kind), None)
+def _key(index: dict[str, Any], kind: str) -> str | None:
+    return next((key["AttributeName"] for key in index["KeySchema"] if key["KeyType"] == kind), None)
 
 
 @_there.on_template
 def _(template: Template) -> str:
-    expect(
-        _index(template),
-        "the table has no index called PickupsByDay",
-        where="the arguments of TableV2 in your file",
-        next_step="give it global_secondary_indexes; `brewhaven exercise hint` shows how they are written",
-    )
-    return "PickupsByDay"
+    return str(_index(template)["IndexName"])
 
 
 @_drawer.on_template
@@ -103,14 +107,13 @@ def _(template: Template) -> str:
 
 @_typed.on_template
 def _(template: Template) -> str:
-    found = {name: kind for name, kind in _types(template).items() if name.startswith("pickup_")}
-    wrong = ", ".join(name for name, kind in found.items() if kind != "S")
+    types = _types(template)
+    keys = [key["AttributeName"] for key in _index(template)["KeySchema"]]
+    wrong = [name for name in keys if types[name] != "S"]
     expect(
-        found and not wrong,
-        f"{wrong} is declared as another type than the text that orders have there: DynamoDB refuses every order whose "
-        "key attribute is of the wrong type"
-        if wrong
-        else "there is no key of an index yet whose type could be looked at",
+        not wrong,
+        f"{' and '.join(wrong)} is declared as another type than the text that orders have there: DynamoDB refuses "
+        "every order whose key attribute is of the wrong type",
         where="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html",
         next_step="a moment written like 2026-12-24T07:30:00Z is text, and sorts as text: AttributeType.STRING",
     )
