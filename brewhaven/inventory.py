@@ -82,7 +82,7 @@ class Ownership:
             if others
             else r"brew-haven/"
         )
-        self._name = re.compile(rf"(?:^|/)(?:{'|'.join(patterns)})", re.IGNORECASE) if patterns else None
+        self._name = re.compile(rf"(?:^|[/:])(?:{'|'.join(patterns)})", re.IGNORECASE) if patterns else None
         self._path = re.compile(rf"^/{ours}") if whole_course else None
 
     def covers(self, item: Item) -> bool:
@@ -281,6 +281,14 @@ def _in_vpc(operation: str, key: str, id_: str) -> Any:
     return look
 
 
+def _alarms(client: Client, kind: str) -> Iterator[Item]:
+    """Metric alarms and composite ones."""
+    pages = client("cloudwatch").get_paginator("describe_alarms")
+    for page in pages.paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"]):
+        for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])):
+            yield Item(kind, alarm["AlarmName"])
+
+
 def _stacks(client: Client, kind: str) -> Iterator[Item]:
     for stack in _pages(client("cloudformation"), "list_stacks", "StackSummaries"):
         if stack["StackStatus"] != "DELETE_COMPLETE":
@@ -292,7 +300,8 @@ LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     "DynamoDB table": _listed("dynamodb", "list_tables", "TableNames", None),
     "S3 bucket": _listed("s3", "list_buckets", "Buckets", "Name"),
     "CloudWatch log group": _listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
-    "CloudWatch alarm": _listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "CloudWatch alarm": _alarms,
+    "CloudWatch dashboard": _listed("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     "IAM role": _listed("iam", "list_roles", "Roles", "RoleName"),
     "IAM policy": _policies,
     "IAM instance profile": _listed("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
@@ -300,6 +309,28 @@ LOOKS: dict[str, Callable[[Client, str], Iterable[Item]]] = {
     "parameter": _listed("ssm", "describe_parameters", "Parameters", "Name"),
     "Lambda function": _listed("lambda", "list_functions", "Functions", "FunctionName"),
     "Lambda layer": _listed("lambda", "list_layers", "Layers", "LayerName"),
+    "event source mapping": _listed(
+        "lambda", "list_event_source_mappings", "EventSourceMappings", "UUID", "FunctionArn", "EventSourceArn"
+    ),
+    "SQS queue": _listed("sqs", "list_queues", "QueueUrls", None),
+    "SNS topic": _listed("sns", "list_topics", "Topics", "TopicArn"),
+    "mobile push application": _listed(
+        "sns", "list_platform_applications", "PlatformApplications", "PlatformApplicationArn"
+    ),
+    "ElastiCache replication group": _listed(
+        "elasticache", "describe_replication_groups", "ReplicationGroups", "ReplicationGroupId"
+    ),
+    "ElastiCache user": _listed("elasticache", "describe_users", "Users", "UserId"),
+    "ElastiCache user group": _listed("elasticache", "describe_user_groups", "UserGroups", "UserGroupId"),
+    "ElastiCache subnet group": _listed(
+        "elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName", "VpcId"
+    ),
+    "ElastiCache parameter group": _listed(
+        "elasticache", "describe_cache_parameter_groups", "CacheParameterGroups", "CacheParameterGroupName"
+    ),
+    "ElastiCache snapshot": _listed(
+        "elasticache", "describe_snapshots", "Snapshots", "SnapshotName", "ReplicationGroupId", "CacheClusterId"
+    ),
     "ECS cluster": _clusters,
     "ECS service": _services,
     "ECS task definition": _task_definitions,

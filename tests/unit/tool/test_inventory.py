@@ -110,7 +110,13 @@ EVERYTHING: dict[str, dict[str, Any]] = {
     "dynamodb": {"list_tables": {"TableNames": [f"{FOUNDATION}-T"]}},
     "s3": {"list_buckets": {"Buckets": [{"Name": "brewhaven-phase1-foundation-b"}]}},
     "logs": {"describe_log_groups": {"logGroups": [{"logGroupName": f"/aws/lambda/{FOUNDATION}-F"}]}},
-    "cloudwatch": {"describe_alarms": {"MetricAlarms": [{"AlarmName": f"{FOUNDATION}-A"}]}},
+    "cloudwatch": {
+        "describe_alarms": lambda AlarmTypes: {  # noqa: N803 - the API's own name
+            "MetricAlarms": [{"AlarmName": f"{FOUNDATION}-A"}],
+            "CompositeAlarms": [{"AlarmName": f"{FOUNDATION}-B"}],
+        },
+        "list_dashboards": {"DashboardEntries": [{"DashboardName": f"{FOUNDATION}-D"}]},
+    },
     "iam": {
         "list_roles": {"Roles": [{"RoleName": f"{FOUNDATION}-R"}]},
         "list_policies": {"Policies": [{"Arn": "arn:aws:iam::1:policy/x", "PolicyName": f"{FOUNDATION}-P"}]},
@@ -128,6 +134,29 @@ EVERYTHING: dict[str, dict[str, Any]] = {
     "lambda": {
         "list_functions": {"Functions": [{"FunctionName": f"{FOUNDATION}-F"}]},
         "list_layers": {"Layers": [{"LayerName": "BrewHavenPhase1Layer"}]},
+        "list_event_source_mappings": {
+            "EventSourceMappings": [{"UUID": "uuid-1", "FunctionArn": f"arn:aws:lambda:r:1:function:{FOUNDATION}-F"}]
+        },
+    },
+    "sqs": {"list_queues": {"QueueUrls": [f"https://sqs.r.amazonaws.com/1/{FOUNDATION}-Q"]}},
+    "sns": {
+        "list_topics": {"Topics": [{"TopicArn": f"arn:aws:sns:r:1:{FOUNDATION}-T"}]},
+        "list_platform_applications": {
+            "PlatformApplications": [{"PlatformApplicationArn": f"arn:aws:sns:r:1:app/GCM/{FOUNDATION}-A"}]
+        },
+    },
+    "elasticache": {
+        "describe_replication_groups": {"ReplicationGroups": [{"ReplicationGroupId": "brewhaven-phase1-cache"}]},
+        "describe_users": {"Users": [{"UserId": "brewhaven-phase1-shop"}, {"UserId": "default"}]},
+        "describe_user_groups": {"UserGroups": [{"UserGroupId": "brewhaven-phase1-users"}]},
+        "describe_cache_subnet_groups": {"CacheSubnetGroups": [{"CacheSubnetGroupName": "x", "VpcId": "vpc-0abc1234"}]},
+        "describe_cache_parameter_groups": {
+            "CacheParameterGroups": [
+                {"CacheParameterGroupName": "default.valkey8"},
+                {"CacheParameterGroupName": "brewhaven-phase1-parameters"},
+            ]
+        },
+        "describe_snapshots": {"Snapshots": [{"SnapshotName": "last", "ReplicationGroupId": "brewhaven-phase1-cache"}]},
     },
     "ecs": {
         "list_clusters": {"clusterArns": [f"arn:aws:ecs:r:1:cluster/{FOUNDATION}-C"]},
