@@ -172,6 +172,11 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
             f"{database['host']}:{database['port']}/{database['database']}  "
             f"(brewhaven local psql --instance {escape(database['identifier'])})"
         )
+    for cache in answer["caches"]:
+        say(
+            f"  Cache       {escape(cache['identifier'])}  {cache['status']}  {cache['host']}:{cache['port']}  "
+            f"(valkey-cli {'--tls ' if cache['tls'] else ''}-p {cache['port']} --user NAME)"
+        )
     for process in answer["processes"]:
         if process["pid"] != answer["pid"]:
             say(f"  Process     {process['pid']}  {process['megabytes']} MB  {escape(process['command'][:90])}")

@@ -17,15 +17,15 @@ from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
 from brewhaven.exercises import workspace
 from brewhaven.exercises.declared import all_exercises
-from brewhaven.local import lifecycle, psql, registry, resources
+from brewhaven.local import caches, lifecycle, psql, registry, resources
 from brewhaven.local.engines import environments
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 
 _PERSISTENT = (
-    "databases, tables, buckets, parameters, secrets, roles and stacks are kept over `brewhaven down`; what the "
-    "processes of containers and instances held in memory is not. A local cloud that was killed keeps what it saved "
-    "last"
+    "databases, caches, tables, buckets, parameters, secrets, roles and stacks are kept over `brewhaven down`; what "
+    "the processes of containers and instances held in memory is not. A local cloud that was killed keeps what it "
+    "saved last; its caches begin empty"
 )
 
 
@@ -47,6 +47,7 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
         "processes": [],
         "listening": [],
         "databases": [],
+        "caches": [],
         "recorded_only": {},
         "stand_ins": {},
         "native_wheels": environments.native_packages(settings.folder / "containers" / "environments"),
@@ -62,6 +63,7 @@ def local_status(settings: CloudSettings) -> dict[str, Any]:
     if healthy:
         cloud = target.local(settings)
         status["databases"] = psql.databases(cloud)
+        status["caches"] = caches.caches(cloud)
         status["recorded_only"] = _recorded_in_use(cloud)
         status["stand_ins"] = _stand_ins_in_use(cloud)
     return status

@@ -22,7 +22,7 @@ from brewhaven.local.settings import CloudSettings
 from tests.local.stacks import Resources, Stack, StackError, att, ref, stack, typed
 from tests.plugins.caches import ENDPOINTS, NETWORK, PASSWORD, client, replication_group, user
 from tests.plugins.containers import Service, until
-from tests.plugins.local_cloud import Cloud, free_port_pair
+from tests.plugins.local_cloud import Cloud, brewhaven, free_port_pair
 
 pytestmark = pytest.mark.local
 
@@ -391,6 +391,18 @@ def test_valkey_cli_speaks_tls(cache: Cache) -> None:
     wrong_name = run("--tls", "--sni", "cache.localhost", "PING")
     assert wrong_name.returncode == 1
     assert "certificate" in wrong_name.stderr
+
+
+def test_status_lists_it_and_says_what_is_only_recorded(cache: Cache) -> None:
+    status = json.loads(brewhaven(cache.cloud, "local", "status", "--json").stdout)
+    [listed] = [one for one in status["caches"] if one["identifier"] == cache.id]
+    assert listed == {
+        "identifier": cache.id, "status": "available", "host": cache.outputs["Host"], "tls": True, "nodes": 1,
+        "port": int(cache.outputs["Port"]), "reader_port": int(cache.outputs["ReaderPort"]),
+    }  # fmt: skip
+    assert "snapshots" in status["recorded_only"]["AWS::ElastiCache::ReplicationGroup"]
+    shown = brewhaven(cache.cloud, "local", "status").stdout
+    assert f"valkey-cli --tls -p {cache.outputs['Port']}" in shown
 
 
 def test_a_load_of_connections_passes(cache: Cache) -> None:
