@@ -1,5 +1,6 @@
 """The menu's copy in Valkey: loaded once however many ask, never older than a manager's change, and never needed."""
 
+import contextlib
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from shop.adapters.cache_aside import CacheAside
-from shop.adapters.valkey_store import ValkeyStore
+from shop.adapters.valkey_store import Away, ValkeyStore
 from shop.domain.catalog import Product
 from shop.domain.customers import Caller
 from shop.domain.errors import Unavailable
@@ -20,7 +21,7 @@ from shop.domain.orders import Choice
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
-from tests.unit.shop.conftest import say, settle
+from tests.unit.shop.conftest import say, settle, until
 from tests.unit.shop.engines import Postgres, Valkey
 
 NewTask = Callable[..., Services]
@@ -81,18 +82,43 @@ def test_the_copy_is_the_menu(task: NewTask, monkeypatch: pytest.MonkeyPatch) ->
     assert loads.count == 0
 
 
-def test_forty_guests_at_one_moment_are_one_load(task: NewTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    a = task()
-    loads = Loads(a, monkeypatch, seconds=0.2)
-    assert len(_at_once([a] * 40)) == 1
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Valkey may be slow: with 32 threads on a busy machine it is, and that is not what is looked at here."""
+    for name in ("valkey_client._CONNECT_SECONDS", "valkey_client._ANSWER_SECONDS", "cache_aside._WAIT_SECONDS"):
+        monkeypatch.setattr(f"shop.adapters.{name}", 20)
+
+
+@pytest.mark.usefixtures("patient")
+def test_thirty_two_guests_at_one_moment_are_one_load(task: NewTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    a = connected(task())
+    loads = Loads(a, monkeypatch, seconds=0.3)
+    assert len(_at_once([a] * 32)) == 1
     assert loads.count == 1
 
 
-def test_forty_guests_of_two_tasks_are_one_load(task: NewTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = task(), task()
-    loads = [Loads(each, monkeypatch, seconds=0.2) for each in (a, b)]
-    assert len(_at_once([a, b] * 20)) == 1
+@pytest.mark.usefixtures("patient")
+def test_thirty_two_guests_of_two_tasks_are_one_load(task: NewTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = connected(task()), connected(task())
+    loads = [Loads(each, monkeypatch, seconds=0.3) for each in (a, b)]
+    assert len(_at_once([a, b] * 16)) == 1
     assert sum(each.count for each in loads) == 1
+
+
+def connected(services: Services) -> Services:
+    """With a connection to Valkey for each thread, so that nobody waits for a handshake."""
+    store: ValkeyStore = services.catalog._store  # type: ignore[attr-defined]
+    gate = threading.Barrier(32)
+
+    def connect(_: int) -> str | None:
+        with contextlib.suppress(Away):
+            store.ask(lambda client: (client.ping(), gate.wait(10)))
+        return store.check()
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(connect, range(32)))
+    until(lambda: store.check() is None, 5, "Valkey does not answer")
+    return services
 
 
 def _at_once(tasks: list[Services]) -> Counter[int]:
@@ -107,14 +133,14 @@ def _at_once(tasks: list[Services]) -> Counter[int]:
         return Counter(pool.map(ask, tasks))
 
 
-def test_without_valkey_forty_guests_are_still_one_load(
+def test_without_valkey_thirty_two_guests_are_still_one_load(
     task: NewTask, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = task()
     loads = Loads(a, monkeypatch, seconds=0.5)
     valkey.stop()
     try:
-        assert len(_at_once([a] * 40)) == 1
+        assert len(_at_once([a] * 32)) == 1
         assert loads.count == 1
     finally:
         valkey.start()
@@ -186,6 +212,21 @@ def test_what_is_loaded_while_it_changes_is_not_kept(task: NewTask, monkeypatch:
         b.catalog.set_stock("croissant", 7, expected=None)
         assert reading.result(5) == 5  # began before the change
     assert stock_on_menu(b) == stock_on_menu(a) == 7
+
+
+def test_who_comes_after_a_change_does_not_get_what_others_still_load(
+    task: NewTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = task()
+    loads = Loads(a, monkeypatch, seconds=0.4)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(stock_on_menu, a)
+        assert loads.begun.wait(5)
+        time.sleep(0.1)
+        a.catalog.set_stock("croissant", 7, expected=None)
+        assert stock_on_menu(a) == 7
+        assert reading.result(5) == 5
+    assert stock_on_menu(a) == 7
 
 
 def test_copies_do_not_all_run_out_at_the_same_moment(task: NewTask, valkey: Valkey) -> None:

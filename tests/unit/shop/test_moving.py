@@ -118,6 +118,7 @@ def test_everything_is_carried_over_once(task: NewTask, move: Callable[[], None]
     move()
     a.seam.refresh()
     assert in_postgres(a)
+    assert postgres.sql("select product_id, stock from inventory") == [("croissant", 4)]
     assert everything(a, orders) == before
     assert place(a, PIECE, key=key).id == orders[-1].id  # a try of before the move, sent again
     assert postgres.sql("select id, email, name from customers") == [(ada.id, ada.email, "Ada")]
@@ -137,6 +138,30 @@ def test_everything_is_carried_over_once(task: NewTask, move: Callable[[], None]
         assert other.orders.find(changed.id) == changed
         assert other.catalog.get_many(["croissant"])["croissant"].stock == 3
     assert postgres.sql("select count(*) from carried_over") == [(4,)]
+
+
+def test_tasks_that_move_at_the_same_moment_carry_over_once(
+    task: NewTask, move: Callable[[], None], postgres: Postgres
+) -> None:
+    tasks = [task() for _ in range(4)]
+    orders = [place(tasks[0]) for _ in range(3)]
+    move()
+    gate = threading.Barrier(4)
+
+    def refresh(services: Services) -> bool:
+        gate.wait()
+        services.seam.refresh()
+        return in_postgres(services)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(refresh, tasks)) == [True] * 4
+    assert postgres.sql("select what, count from carried_over order by what") == [
+        ("customers", 0),
+        ("keys", 3),
+        ("orders", 3),
+        ("stock", 1),
+    ]
+    assert tasks[3].orders.open_orders() == orders
 
 
 def test_a_task_that_has_not_heard_of_it_goes_on_within_the_request(task: NewTask, move: Callable[[], None]) -> None:
@@ -163,7 +188,7 @@ def test_a_task_that_has_not_heard_of_it_goes_on_within_the_request(task: NewTas
         paid = unaware().ordering.move(BARISTA, paid.id, step, paid.version)
     assert unaware().orders.collected_on(today, 5) == [paid]
     another = place(unaware(), PIECE)
-    assert a.orders.find(another.id) == another
+    assert another in a.orders.open_orders()  # found by its id it would be in the table as well
     assert unaware().catalog.set_stock("croissant", 7, expected=2).stock == 7
     new = replace(unaware().catalog.menu()[0], id="new-one", stock=4, version=1)
     assert unaware().catalog.add(new, "guest-9#key-of-new", "f").stock == 4
