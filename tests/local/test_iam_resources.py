@@ -19,6 +19,8 @@ from tests.plugins.local_cloud import Cloud
 pytestmark = pytest.mark.local
 
 ARN = "arn:aws:{}:us-east-1:111122223333:{}"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/111122223333/cups"
+TOPIC = ARN.format("sns", "cups")
 # service, operation, parameters, IAM action, and what the resource's ARN ends in
 CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("ecr", "describe_repositories", {"repositoryNames": ["cups"]}, "ecr:DescribeRepositories", "ecr:repository/cups"),
@@ -58,11 +60,22 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("servicediscovery", "get_service", {"Id": "srv-1"}, "servicediscovery:GetService",
      "servicediscovery:service/srv-1"),
     ("lambda", "invoke", {"FunctionName": "roast"}, "lambda:InvokeFunction", "lambda:function:roast"),
+    ("sqs", "send_message", {"QueueUrl": QUEUE, "MessageBody": "m"}, "sqs:SendMessage", "sqs:cups"),
+    ("sqs", "send_message_batch", {"QueueUrl": QUEUE, "Entries": [{"Id": "1", "MessageBody": "m"}]},
+     "sqs:SendMessage", "sqs:cups"),
+    ("sqs", "delete_message_batch", {"QueueUrl": QUEUE, "Entries": [{"Id": "1", "ReceiptHandle": "r"}]},
+     "sqs:DeleteMessage", "sqs:cups"),
+    ("sqs", "change_message_visibility_batch",
+     {"QueueUrl": QUEUE, "Entries": [{"Id": "1", "ReceiptHandle": "r", "VisibilityTimeout": 1}]},
+     "sqs:ChangeMessageVisibility", "sqs:cups"),
+    ("sns", "publish", {"TopicArn": TOPIC, "Message": "m"}, "sns:Publish", "sns:cups"),
+    ("sns", "publish_batch", {"TopicArn": TOPIC, "PublishBatchRequestEntries": [{"Id": "1", "Message": "m"}]},
+     "sns:Publish", "sns:cups"),
     ("elbv2", "describe_load_balancers", {}, "elasticloadbalancing:DescribeLoadBalancers", "*"),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "ecs"},
      "application-autoscaling:DescribeScalableTargets", "*"),
 ]  # fmt: skip
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
 
 
 @pytest.fixture(scope="module")
