@@ -1,5 +1,5 @@
-"""``make mutate``: do the checks catch mistakes? One at a time is made in a synthesized stack, and all who should notice
-are asked: the course's checks, the tests that assert what must hold, the compliance rules.
+"""``make mutate``: do the checks catch mistakes? One at a time is made in a synthesized stack, and all who should
+notice are asked: the course's checks, the tests that assert what must hold, the compliance rules.
 
 For maintainers. What survives is either given an assertion or listed in ``survivors.toml`` with a reason.
 
