@@ -146,7 +146,7 @@ def test_a_pin_that_the_lock_does_not_hold_is_named(lock: Any, tmp_path: Path, m
     monkeypatch.setattr(lock, "LOCK", stale)
     problems = lock.disagreements()
     assert [problem.split()[0] for problem in problems] == ["boto3", "boto3"]
-    assert "in the shop's lock" in problems[1]
+    assert "in the lock of the shop" in problems[1]
 
 
 def test_a_lock_of_the_shop_that_lags_behind_is_named(
