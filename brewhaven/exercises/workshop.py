@@ -144,7 +144,7 @@ class Workshop:
             error = answer["error"]
             where = _place(error["file"] or CODE, error["line"])
             return Built(None, Broken(error["what"], where, error["code"]), answer["printed"], seconds)
-        return Built(Work(STACK, answer["template"], answer["probed"]), None, answer["printed"], seconds)
+        return Built(Work(STACK, answer["template"], probed=answer["probed"]), None, answer["printed"], seconds)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
         process = self._process
