@@ -78,9 +78,9 @@ def judge_all(
     with tempfile.TemporaryDirectory(prefix="brewhaven-mutate-") as name:
         folder = Path(name)
         with console.step("Noting which stacks the tests look at") as step:
-            record = _record(folder, looking_at)
-            step.result(f"{len(record.uses)} tests, {len(record.stacks)} stacks")
-        tasks = possible(record.stacks)
+            stacks = record(folder, looking_at)
+            step.result(f"{len(stacks)} stacks")
+        tasks = possible(stacks)
         wanted = [task for task in tasks if fnmatchcase(task.mutant.type, only)]
         if not wanted:
             types = sorted({task.mutant.type for task in tasks})
@@ -91,7 +91,7 @@ def judge_all(
             wanted = [task for number, task in enumerate(wanted) if number in chosen]
         with console.step(f"Making {len(wanted)} mistakes, one at a time") as step:
             verdicts = []
-            for verdict in _judge(folder, wanted, looking_at):
+            for verdict in judge(folder, wanted, looking_at):
                 verdicts.append(verdict)
                 step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
     order = {task.mutant.id: number for number, task in enumerate(wanted)}
@@ -124,19 +124,28 @@ def _seed(tasks: Sequence[Task]) -> str:
 # In processes of their own
 
 
-def _record(folder: Path, looking_at: Sequence[str]) -> Any:
+def record(folder: Path, looking_at: Sequence[str]) -> dict[str, Stack]:
+    """Run the tests as they are, and leave in a folder what they look at.
+
+    Returns:
+        The stacks by :func:`brewhaven.mutate.rerun.course_key`.
+
+    Raises:
+        BrewHavenError: A test fails without a mistake.
+    """
     process = _SPAWN.Process(target=_recording, args=(folder, looking_at), daemon=True)
     process.start()
     process.join()
     file = folder / "record.pickle"
     if not file.exists():
         raise BrewHavenError(f"The tests could not be run: {_last_words(folder / 'record.log')}", "Run `make test`.")
-    record = pickle.loads(file.read_bytes())  # noqa: S301  (written by the process above)
-    if record.failed:
+    found = pickle.loads(file.read_bytes())  # noqa: S301  (written by the process above)
+    if found.failed:
         raise BrewHavenError(
-            f"Tests fail without any mistake: {', '.join(record.failed[:3])}", "Mend them first: `make test`."
+            f"Tests fail without any mistake: {', '.join(found.failed[:3])}", "Mend them first: `make test`."
         )
-    return record
+    stacks: dict[str, Stack] = found.stacks
+    return stacks
 
 
 def _recording(folder: Path, looking_at: Sequence[str]) -> None:
@@ -151,7 +160,12 @@ def _recording(folder: Path, looking_at: Sequence[str]) -> None:
         (folder / "record.pickle").write_bytes(pickle.dumps(recorder.record))
 
 
-def _judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Iterator[Verdict]:
+def judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Iterator[Verdict]:
+    """Judge mistakes with tests that were recorded in this folder; verdicts come in any order.
+
+    Raises:
+        BrewHavenError: A test fails without a mistake, or the processes ended early.
+    """
     waiting: Any = _SPAWN.Queue()
     done: Any = _SPAWN.Queue()
     for task in tasks:
@@ -188,21 +202,21 @@ def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any,
     from brewhaven.mutate.rerun import Judge, pytest_arguments  # noqa: PLC0415
 
     own = folder / str(number)
-    own.mkdir()
-    record = pickle.loads((folder / "record.pickle").read_bytes())  # noqa: S301  (written by the process before)
+    own.mkdir(exist_ok=True)
+    recorded = pickle.loads((folder / "record.pickle").read_bytes())  # noqa: S301  (written by the process before)
 
-    def work(judge: Judge) -> None:
+    def work(tests: Judge) -> None:
         try:
-            if failing := judge.failing():
+            if failing := tests.failing():
                 raise BrewHavenError(f"These tests fail when they are run again: {', '.join(failing[:3])}.")
-            panel = Panel(record.stacks, judge, own)
+            panel = Panel(recorded.stacks, tests, own)
             while (task := waiting.get()) is not None:
                 done.put(panel.verdict(task))
         except Exception as error:
             done.put(error)
             raise
 
-    pytest.main(pytest_arguments(looking_at), plugins=[Judge(record, work)])
+    pytest.main(pytest_arguments(looking_at), plugins=[Judge(recorded, work)])
 
 
 class Panel:
@@ -210,14 +224,14 @@ class Panel:
 
     Args:
         stacks: The record's stacks.
-        judge: Runs the tests again.
+        tests: Runs the tests again.
         folder: Where templates may be written.
     """
 
-    def __init__(self, stacks: dict[str, Stack], judge: Any, folder: Path) -> None:
+    def __init__(self, stacks: dict[str, Stack], tests: Any, folder: Path) -> None:
         from brewhaven.mutate.rerun import course_key  # noqa: PLC0415
 
-        self._judge = judge
+        self._tests = tests
         self._folder = folder
         self._stacks = {name: stacks[course_key(name, {})] for phase in available_phases() for name in phase.stacks}
         self._checks = {phase.number: checks.load(phase.folder) for phase in available_phases()}
@@ -249,7 +263,7 @@ class Panel:
             raise BrewHavenError(f"The mistake '{task.mutant.id}' cannot be made where it was thought of.")
         if check := failed_check(self._checks[task.phase], task.stack, body):
             return "check", check
-        if test := self._judge.noticed_by(task.mutant, stack):
+        if test := self._tests.noticed_by(task.mutant, stack):
             return "test", test
         lint, nag = self._rules
         if nagged := nag.findings(stack, body):

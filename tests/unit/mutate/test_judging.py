@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from brewhaven.errors import BrewHavenError
-from brewhaven.mutate.run import Verdict, judge_all
+from brewhaven.mutate import run
 
 SAMPLE = "tests/unit/mutate/sample"
+UNGUARDED, GUARDED = f"{SAMPLE}/unguarded.py", f"{SAMPLE}/guarded.py"
 SECRET = "ShopRuntime/SessionSecret/Resource"
 
 
-def judged(*files: str) -> dict[str, Verdict]:
-    verdicts, _ = judge_all(only="AWS::SecretsManager::Secret", looking_at=[f"{SAMPLE}/{file}" for file in files])
-    return {verdict.mutant.id: verdict for verdict in verdicts}
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, run.Task]]:
+    """A folder in which it is recorded what the sample's tests look at, and the mistakes that can be made there."""
+    folder = tmp_path_factory.mktemp("mutate")
+    stacks = run.record(folder, [UNGUARDED, GUARDED])
+    return folder, {task.mutant.id: task for task in run.possible(stacks)}
 
 
-def test_what_no_test_guards_survives_and_with_the_assertion_it_is_noticed() -> None:
-    length = f"{SECRET} GenerateSecretString.PasswordLength: 128"
-    generated = f"{SECRET} GenerateSecretString: left out"
-    unguarded = judged("unguarded.py")
-    assert (unguarded[length].kind, unguarded[length].noticed_by) == ("", "")
-    assert unguarded[generated].noticed_by == f"{SAMPLE}/unguarded.py::test_the_key_is_generated"
-    guarded = judged("unguarded.py", "guarded.py")
-    assert guarded[length].noticed_by == f"{SAMPLE}/guarded.py::test_the_key_is_long"
-    assert guarded.keys() == unguarded.keys()
+def test_what_no_test_guards_survives_and_with_the_assertion_it_is_noticed(
+    recorded: tuple[Path, dict[str, run.Task]],
+) -> None:
+    folder, possible = recorded
+    length = possible[f"{SECRET} GenerateSecretString.PasswordLength: 128"]
+    generated = possible[f"{SECRET} GenerateSecretString: left out"]
+    found = {verdict.mutant.id: verdict for verdict in run.judge(folder, [length, generated], [UNGUARDED])}
+    assert (found[length.mutant.id].kind, found[length.mutant.id].noticed_by) == ("", "")
+    assert found[generated.mutant.id].noticed_by == f"{UNGUARDED}::test_the_key_is_generated"
+    (verdict,) = run.judge(folder, [length], [UNGUARDED, GUARDED])
+    assert (verdict.kind, verdict.noticed_by) == ("test", f"{GUARDED}::test_the_key_is_long")
 
 
-def test_a_test_that_fails_without_a_mistake_is_believed_in_nothing() -> None:
+def test_a_test_that_fails_without_a_mistake_ends_it(tmp_path: Path) -> None:
     with pytest.raises(BrewHavenError, match=r"Tests fail without any mistake: .*failing\.py::test_the_key_is_short"):
-        judged("failing.py")
+        run.record(tmp_path, [f"{SAMPLE}/failing.py"])
