@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,27 @@ def test_without_a_name_there_is_only_the_database_postgres(cloud: Cloud) -> Non
         described(cloud, "nameless")
     with pytest.raises((InterfaceError, OSError)):
         place.connect()
+
+
+def test_instances_that_are_made_at_the_same_time_have_ports_of_their_own(cloud: Cloud) -> None:
+    names = ["one", "two", "three"]
+
+    def create(name: str) -> None:
+        cloud.client("rds").create_db_instance(
+            DBInstanceIdentifier=name,
+            DBInstanceClass="db.t4g.micro",
+            Engine="postgres",
+            MasterUsername=USER,
+            MasterUserPassword=PASSWORD,
+            AllocatedStorage=20,
+            BackupRetentionPeriod=0,
+        )
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(create, names))
+    assert len({wait_available(cloud, name).port for name in names}) == len(names)
+    for name in names:
+        cloud.client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
 def test_stop_keeps_the_data_and_start_brings_it_back(cloud: Cloud) -> None:

@@ -42,14 +42,20 @@ def certificate() -> tuple[Path, Path]:
     return folder / "server.pem", folder / "server.key"
 
 
+_ports_lock = threading.Lock()
+_given: set[int] = set()
+
+
 def choose_port() -> int:
-    """A port of this machine that no other database keeps for itself."""
+    """A port of this machine that no other database has or was given a moment ago."""
     from ministack.services import rds
 
-    kept = {record["Endpoint"]["Port"] for _key, record in rds._instances.all_items() if "_port" in record}
-    for port in range(FIRST_PORT, LAST_PORT + 1):
-        if port not in kept and is_free(port) and RESERVATIONS.hold(HOST, port):
-            return port
+    with _ports_lock:
+        kept = {record["Endpoint"]["Port"] for _key, record in rds._instances.all_items() if "_port" in record}
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            if port not in kept | _given and is_free(port) and RESERVATIONS.hold(HOST, port):
+                _given.add(port)
+                return port
     raise PostgresError(f"No free port from {FIRST_PORT} to {LAST_PORT} for another database.")
 
 
@@ -182,10 +188,11 @@ class Database:
             group["ParameterApplyStatus"] = "in-sync"
 
     def reload(self) -> None:
-        """Let changed parameters take effect, as far as they can without a restart."""
+        """Let changed parameters take effect, as far as they can without a restart; a start reads them anyway."""
         with self.lock:
-            self.configure()
-            self.server.reload()
+            if self.server.is_running:
+                self.configure()
+                self.server.reload()
 
     def attach(self) -> None:
         """Give it a network interface in the first subnet of its group, and let its security groups count.
@@ -251,6 +258,7 @@ class Databases:
 
     def forget(self, record: Record) -> Database | None:
         """Take a database off the list; the caller ends it."""
+        _given.discard(int(record["Endpoint"]["Port"]))
         with self._lock:
             return self._all.pop(record["DbiResourceId"], None)
 
@@ -295,6 +303,7 @@ class Databases:
         for database in self:
             database.remove()
         self._all.clear()
+        _given.clear()
         shutil.rmtree(FOLDER, ignore_errors=True)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from brewhaven.local.engines import database_backups, postgres_programs
 from brewhaven.local.engines.databases import DATABASES, PORT_IN_VPC, Database, choose_port, fail
-from brewhaven.local.engines.postgres_server import PostgresError
 from brewhaven.local.resources.rds_requests import Parameters, Record, RefusedError, check_groups, members
 from brewhaven.local.settings import HOST
 
@@ -149,7 +148,7 @@ def follow_up(record: Record, status: str, work: Callable[[Database], None]) -> 
     def run() -> None:
         try:
             work(database)
-        except PostgresError as error:
+        except Exception as error:
             fail(database, error)
         else:
             record["DBInstanceStatus"] = status

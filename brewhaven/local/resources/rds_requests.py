@@ -154,6 +154,7 @@ def check_delete(record: Record, parameters: Parameters) -> None:
     """Refuse a DeleteDBInstance of what is protected, or without a word about the final snapshot."""
     from ministack.services import rds
 
+    require_status(record, "available", "stopped", "failed")
     if record.get("DeletionProtection"):
         raise RefusedError(
             "InvalidParameterCombination",

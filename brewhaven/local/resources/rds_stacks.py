@@ -53,6 +53,18 @@ def _call(action: str, **request: Any) -> str:
     return succeed("Rds", rds._ACTION_MAP[action](query(**request)))
 
 
+def _settle(identifier: str) -> None:
+    """Wait until nothing is under way with an instance that shall be deleted."""
+    from ministack.services import rds
+
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        record = rds._instances.get(identifier)
+        if record is None or record["DBInstanceStatus"] in ("available", "stopped", "failed"):
+            return
+        time.sleep(_POLL_SECONDS)
+
+
 def _wait(identifier: str) -> dict[str, Any]:
     """Wait until an instance is available, as CloudFormation does."""
     from ministack.services import rds
@@ -165,6 +177,7 @@ class DBInstance:
     def delete(self, physical_id: str, properties: Properties) -> None:
         from ministack.services import rds
 
+        _settle(physical_id)
         request = query(DBInstanceIdentifier=physical_id, SkipFinalSnapshot=True)
         succeed("Rds", rds._ACTION_MAP["DeleteDBInstance"](request), ignore=["DBInstanceNotFound"])
 
@@ -172,6 +185,7 @@ class DBInstance:
         """The deletion policy ``Snapshot``, which is the default of this type; a read replica has none."""
         from ministack.services import rds
 
+        _settle(physical_id)
         record = rds._instances.get(physical_id)
         if record is None or record.get("ReadReplicaSourceDBInstanceIdentifier") or record.get("DeletionProtection"):
             return
