@@ -64,7 +64,7 @@ def test_the_instance_and_the_image_get_the_same_code(assembly: Callable[..., Pa
     (image,) = (assembly() / one["source"]["directory"] for one in manifest["dockerImages"].values())
     folders = [assembly() / one["source"]["path"] for one in manifest["files"].values()]
     (code,) = [folder for folder in folders if (folder / "shop").is_dir()]
-    assert {path.name for path in code.iterdir()} == {"requirements.txt", "shop", "web"}
+    assert {path.name for path in code.iterdir()} == {"certs", "requirements.txt", "shop", "web"}
     assert contents(code) == contents(image) - {"Dockerfile", ".dockerignore"}
     assert not any("__pycache__" in name for name in contents(code))
 

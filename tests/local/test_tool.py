@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from brewhaven.local.settings import HOST, REPOSITORY
-from tests.plugins.local_cloud import Cloud, DeployedShop, brewhaven
+from tests.plugins.local_cloud import Cloud, DeployedShop, brewhaven, free_port_pair
 
 pytestmark = pytest.mark.local
 
@@ -29,6 +29,7 @@ def _json(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 def test_up_again_changes_nothing_and_keeps_the_accounts(shop: DeployedShop) -> None:
+    shop.brewhaven("up", "--json")  # other tests may have changed the deployed stack
     again = _json(shop.brewhaven("up", "--json"))
     assert again["changed"] is False
     assert again["shop_url"] == shop.url
@@ -169,10 +170,7 @@ def test_a_taken_port_is_one_sentence_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_down_leaves_no_process_and_no_open_port(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = min(probe.getsockname()[1], 64000)
-    environment = {**os.environ, "BREWHAVEN_HOME": str(tmp_path), "BREWHAVEN_PORT": str(port)}
+    environment = {**os.environ, "BREWHAVEN_HOME": str(tmp_path), "BREWHAVEN_PORT": str(free_port_pair())}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         program = Path(sys.executable).with_name("brewhaven")

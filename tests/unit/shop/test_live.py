@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,12 @@ from tests.unit.shop.browser import Browser
 
 async def _never() -> bool:
     return False
+
+
+def in_a_loop_of_its_own(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread: where browser tests ran before, their event loop is still running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 def test_a_waiting_guest_hears_of_the_next_step_at_once(guest: Browser, barista: Browser) -> None:
@@ -73,7 +81,7 @@ def test_all_who_watch_one_thing_share_its_reads() -> None:
         await asyncio.sleep(0.2)
         assert reads == before, "nobody watches, so nobody reads"
 
-    asyncio.run(watch())
+    in_a_loop_of_its_own(watch())
     assert 1 <= reads <= 9
 
 
@@ -90,7 +98,7 @@ def test_when_too_many_wait_the_next_only_pauses() -> None:
         assert 0.05 < time.monotonic() - begun < 2
         assert await waiting == ("new", "2")
 
-    asyncio.run(watch())
+    in_a_loop_of_its_own(watch())
 
 
 def test_stopping_lets_everybody_go() -> None:
@@ -102,7 +110,7 @@ def test_stopping_lets_everybody_go() -> None:
         assert await asyncio.wait_for(waiting, 2) == ("v", "1")
         assert await live.wait(("a",), ("v", "1"), lambda: ("v", "1"), "1", 20, _never) == ("v", "1")
 
-    asyncio.run(watch())
+    in_a_loop_of_its_own(watch())
 
 
 def test_a_reader_that_went_away_is_not_waited_for() -> None:
@@ -114,7 +122,7 @@ def test_a_reader_that_went_away_is_not_waited_for() -> None:
         answer = live.wait(("a",), ("v", "1"), lambda: ("v", "1"), "1", 20, gone)
         assert await asyncio.wait_for(answer, 2) == ("v", "1")
 
-    asyncio.run(watch())
+    in_a_loop_of_its_own(watch())
 
 
 def test_a_failing_read_is_tried_again() -> None:
@@ -131,4 +139,4 @@ def test_a_failing_read_is_tried_again() -> None:
         live = LiveReads(every=0.02)
         assert await live.wait(("a",), ("v", "1"), read, "1", 5, _never) == ("new", "2")
 
-    asyncio.run(watch())
+    in_a_loop_of_its_own(watch())
