@@ -11,7 +11,8 @@ For maintainers. What survives is either given an assertion or listed in ``survi
 | ``stack``, ``references`` | a stack with the construct that made each resource; the same mistake in another stack |
 | ``assembly`` | such a stack, read from what the CDK synthesized |
 | ``rerun`` | a pytest plugin that hands tests templates with a mistake in them |
-| ``rules`` | the course's checks, cfn-lint and cdk-nag, asked about a template |
+| ``rules`` | cfn-lint and cdk-nag, asked about a template |
+| ``panel`` | all who may notice, one after the other |
 | ``run`` | processes and progress |
 | ``survivors``, ``report`` | the list, and whether it is true; what is printed |
 """

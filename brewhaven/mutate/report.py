@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from brewhaven import console
-from brewhaven.mutate.run import Verdict
+from brewhaven.mutate.panel import Verdict
 
 TARGET = 0.9
 

@@ -1,4 +1,4 @@
-"""What else looks at a template: the course's checks, cfn-lint and cdk-nag. Each says what it noticed, or nothing."""
+"""Rules that anybody's template is held to: cfn-lint and cdk-nag, loaded once and asked about many templates."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.decode.decode import decode_str
 from cfnlint.runner import Runner
 
-from brewhaven.course import verify
-from brewhaven.course.checks import CheckList
-from brewhaven.course.template import Template
 from brewhaven.mutate.references import all_needed, needs
 from brewhaven.mutate.stack import Stack
 
 # W3005 asks to leave out a DependsOn that a reference implies. The CDK writes both, and CloudFormation minds neither.
 DEPENDS_ON_TWICE = "W3005"
 LINT_REGION = "us-east-1"
-
-
-def failed_check(checks: CheckList, stack: str, body: dict[str, Any]) -> str | None:
-    """The first check of the course that fails on a template."""
-    report = verify.run(stack, list(checks), template=Template(stack, body))
-    return next((finding.check for finding in report.findings if not finding.passed), None)
 
 
 def lint_config(templates: list[Path]) -> ConfigMixIn:

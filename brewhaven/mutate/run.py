@@ -13,21 +13,22 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+import pytest
 
 from brewhaven import console
-from brewhaven.course import available_phases, checks
+from brewhaven.course import available_phases
 from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import REPOSITORY
 from brewhaven.mutate.mutants import mutants
-from brewhaven.mutate.stack import OUTPUT, Mutant, Stack
+from brewhaven.mutate.panel import Panel, Task, Verdict
+from brewhaven.mutate.rerun import Judge, Recorder, course_key, pytest_arguments
+from brewhaven.mutate.stack import Stack
 from brewhaven.toolchain import node_bin
 
-Kind = Literal["check", "test", "rule", "refused", ""]
 LOOKING_AT = ("tests/assertion", "tests/compliance/test_only_adds.py")
 """Tests that say what must hold. Snapshots are not asked: they notice everything and explain nothing."""
 PROCESSES = 2
@@ -35,41 +36,13 @@ PATIENCE_SECONDS = 1.0
 _SPAWN = multiprocessing.get_context("spawn")  # the CDK's Node process must not be shared
 
 
-@dataclass(frozen=True)
-class Task:
-    """A mistake to be judged, and the stack and phase that it is made in."""
-
-    phase: int
-    stack: str
-    mutant: Mutant
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a mistake.
-
-    Attributes:
-        kind: ``check`` of the course, ``test``, ``rule`` of cdk-nag or cfn-lint, or ``refused``: none of these noticed,
-            but CloudFormation would not deploy it. Empty if it survived.
-        noticed_by: Id of the check, the test or the rule.
-    """
-
-    stack: str
-    mutant: Mutant
-    kind: Kind
-    noticed_by: str
-
-
-def judge_all(
-    *, only: str = "*", sample: int | None = None, seed: int | None = None, looking_at: Sequence[str] = LOOKING_AT
-) -> tuple[list[Verdict], bool]:
+def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = None) -> tuple[list[Verdict], bool]:
     """Judge the mistakes of every phase, and say whether these were all that can be made.
 
     Args:
         only: A pattern for CloudFormation types.
         sample: How many to take by chance; all by default.
         seed: Chooses them. By default it follows from the stacks, so that another template gets another sample.
-        looking_at: The tests to ask.
 
     Raises:
         UsageError: There is no resource of this type.
@@ -78,7 +51,7 @@ def judge_all(
     with tempfile.TemporaryDirectory(prefix="brewhaven-mutate-") as name:
         folder = Path(name)
         with console.step("Noting which stacks the tests look at") as step:
-            stacks = record(folder, looking_at)
+            stacks = record(folder, LOOKING_AT)
             step.result(f"{len(stacks)} stacks")
         tasks = possible(stacks)
         wanted = [task for task in tasks if fnmatchcase(task.mutant.type, only)]
@@ -91,7 +64,7 @@ def judge_all(
             wanted = [task for number, task in enumerate(wanted) if number in chosen]
         with console.step(f"Making {len(wanted)} mistakes, one at a time") as step:
             verdicts = []
-            for verdict in judge(folder, wanted, looking_at):
+            for verdict in judge(folder, wanted, LOOKING_AT):
                 verdicts.append(verdict)
                 step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
     order = {task.mutant.id: number for number, task in enumerate(wanted)}
@@ -104,8 +77,6 @@ def possible(stacks: dict[str, Stack]) -> list[Task]:
     Raises:
         BrewHavenError: No test looks at a phase's whole stack.
     """
-    from brewhaven.mutate.rerun import course_key  # noqa: PLC0415  (imports pytest)
-
     tasks = []
     for phase in available_phases():
         for name in phase.stacks:
@@ -150,10 +121,6 @@ def record(folder: Path, looking_at: Sequence[str]) -> dict[str, Stack]:
 
 def _recording(folder: Path, looking_at: Sequence[str]) -> None:
     _prepare(folder / "record.log")
-    import pytest  # noqa: PLC0415
-
-    from brewhaven.mutate.rerun import Recorder, pytest_arguments  # noqa: PLC0415
-
     recorder = Recorder()
     code = pytest.main(pytest_arguments(looking_at), plugins=[recorder])
     if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -197,10 +164,6 @@ def judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Ite
 
 def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any, done: Any) -> None:
     _prepare(folder / f"judge-{number}.log")
-    import pytest  # noqa: PLC0415
-
-    from brewhaven.mutate.rerun import Judge, pytest_arguments  # noqa: PLC0415
-
     own = folder / str(number)
     own.mkdir(exist_ok=True)
     recorded = pickle.loads((folder / "record.pickle").read_bytes())  # noqa: S301  (written by the process before)
@@ -217,62 +180,6 @@ def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any,
             raise
 
     pytest.main(pytest_arguments(looking_at), plugins=[Judge(recorded, work)])
-
-
-class Panel:
-    """All who may notice a mistake, the quick ones first.
-
-    Args:
-        stacks: The record's stacks.
-        tests: Runs the tests again.
-        folder: Where templates may be written.
-    """
-
-    def __init__(self, stacks: dict[str, Stack], tests: Any, folder: Path) -> None:
-        from brewhaven.mutate.rerun import course_key  # noqa: PLC0415
-
-        self._tests = tests
-        self._folder = folder
-        self._stacks = {name: stacks[course_key(name, {})] for phase in available_phases() for name in phase.stacks}
-        self._checks = {phase.number: checks.load(phase.folder) for phase in available_phases()}
-
-    @cached_property
-    def _rules(self) -> tuple[Any, Any]:
-        """cfn-lint and cdk-nag, who take seconds to load and have nothing to say about the stacks as they are."""
-        from brewhaven.mutate.rules import Lint, Nag  # noqa: PLC0415
-
-        lint, nag = Lint(), Nag(self._folder)
-        for name, stack in self._stacks.items():
-            if wrong := [*lint.findings(stack.body), *(rule for rule, _ in nag.findings(stack, stack.body))]:
-                raise BrewHavenError(
-                    f"{name} has findings without any mistake: {', '.join(wrong)}.", "Mend them first: `make check`."
-                )
-        return lint, nag
-
-    def verdict(self, task: Task) -> Verdict:
-        """Ask one after the other until somebody notices."""
-        kind, noticed_by = self._noticed(task)
-        return Verdict(task.stack, task.mutant, kind, noticed_by)
-
-    def _noticed(self, task: Task) -> tuple[Kind, str]:
-        from brewhaven.mutate.rules import failed_check  # noqa: PLC0415
-
-        stack = self._stacks[task.stack]
-        body = stack.with_mistake(task.mutant, stack)
-        if body is None:
-            raise BrewHavenError(f"The mistake '{task.mutant.id}' cannot be made where it was thought of.")
-        if check := failed_check(self._checks[task.phase], task.stack, body):
-            return "check", check
-        if test := self._tests.noticed_by(task.mutant, stack):
-            return "test", test
-        lint, nag = self._rules
-        if nagged := nag.findings(stack, body):
-            return "rule", min(nagged)[0]
-        around = stack.by_maker[task.mutant.maker][0] if task.mutant.path and task.mutant.type != OUTPUT else ""
-        linted = lint.findings(body, around)
-        if warnings := [rule for rule in linted if not rule.startswith("E")]:
-            return "rule", warnings[0]
-        return ("refused", linted[0]) if linted else ("", "")
 
 
 def _prepare(log: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from brewhaven.errors import BrewHavenError
 from brewhaven.mutate import run
+from brewhaven.mutate.panel import Task
 
 SAMPLE = "tests/unit/mutate/sample"
 UNGUARDED, GUARDED = f"{SAMPLE}/unguarded.py", f"{SAMPLE}/guarded.py"
@@ -15,7 +16,7 @@ SECRET = "ShopRuntime/SessionSecret/Resource"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, run.Task]]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Task]]:
     """A folder in which it is recorded what the sample's tests look at, and the mistakes that can be made there."""
     folder = tmp_path_factory.mktemp("mutate")
     stacks = run.record(folder, [UNGUARDED, GUARDED])
@@ -23,16 +24,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 def test_what_no_test_guards_survives_and_with_the_assertion_it_is_noticed(
-    recorded: tuple[Path, dict[str, run.Task]],
+    recorded: tuple[Path, dict[str, Task]],
 ) -> None:
     folder, possible = recorded
     length = possible[f"{SECRET} GenerateSecretString.PasswordLength: 128"]
-    generated = possible[f"{SECRET} GenerateSecretString: left out"]
-    found = {verdict.mutant.id: verdict for verdict in run.judge(folder, [length, generated], [UNGUARDED])}
-    assert (found[length.mutant.id].kind, found[length.mutant.id].noticed_by) == ("", "")
-    assert found[generated.mutant.id].noticed_by == f"{UNGUARDED}::test_the_key_is_generated"
-    (verdict,) = run.judge(folder, [length], [UNGUARDED, GUARDED])
-    assert (verdict.kind, verdict.noticed_by) == ("test", f"{GUARDED}::test_the_key_is_long")
+    (alone,) = run.judge(folder, [length], [UNGUARDED])
+    assert (alone.kind, alone.noticed_by) == ("", "")
+    (together,) = run.judge(folder, [length], [UNGUARDED, GUARDED])
+    assert (together.kind, together.noticed_by) == ("test", f"{GUARDED}::test_the_key_is_long")
 
 
 def test_a_test_that_fails_without_a_mistake_ends_it(tmp_path: Path) -> None:

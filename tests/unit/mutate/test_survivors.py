@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from brewhaven.errors import BrewHavenError
+from brewhaven.mutate.panel import Kind, Verdict
 from brewhaven.mutate.report import Report
-from brewhaven.mutate.run import Kind, Verdict
 from brewhaven.mutate.stack import Mutant
 from brewhaven.mutate.survivors import Entry, read, unlisted, untrue
 
