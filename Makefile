@@ -8,6 +8,6 @@ down: ; @test ! -x .venv/bin/brewhaven || .venv/bin/brewhaven down
 test: setup ; @.venv/bin/python -m pytest -n auto --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
 labs: setup ; @.venv/bin/python -m pytest tests/labs
 check: setup ; @.venv/bin/python scripts/check.py
-mutate: setup ; @.venv/bin/python -m brewhaven.mutate
+mutate: setup ; @.venv/bin/python -m brewhaven.mutate --phase "$(PHASE)"
 bench: setup ; @.venv/bin/python -m brewhaven.bench
 lock: setup ; @.venv/bin/python scripts/lock.py

@@ -88,7 +88,7 @@ GATES = (
     ),
     Gate(
         "Mistakes are noticed: a sample",
-        [str(BIN / "python"), "-m", "brewhaven.mutate", "--sample", "60"],
+        [str(BIN / "python"), "-m", "brewhaven.mutate", "--phase", "1", "--sample", "60"],
         "Assert what must hold; `make mutate` tries every mistake.",
     ),
 )

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from brewhaven import console
-from brewhaven.errors import FAILURE
+from brewhaven.course import available_phases, phase_numbered
+from brewhaven.errors import FAILURE, UsageError
 from brewhaven.failures import in_words
 from brewhaven.mutate import report, run, survivors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog="Example: [bold]python -m brewhaven.mutate --only 'AWS::IAM::*'[/bold]")
+@app.command(epilog="Example: [bold]python -m brewhaven.mutate --phase 1 --only 'AWS::IAM::*'[/bold]")
 def mutate(
+    phase: Annotated[list[int] | None, typer.Option(help="A phase; several times for several. By default all.")] = None,
     only: Annotated[str, typer.Option(metavar="TYPE", help="CloudFormation types, with * for any part.")] = "*",
     sample: Annotated[int | None, typer.Option(min=1, help="How many mistakes to take by chance.")] = None,
     seed: Annotated[int | None, typer.Option(help="Chooses the sample; by default the templates do.")] = None,
@@ -27,16 +29,12 @@ def mutate(
     Exit code 1: a mistake survived that survivors.toml does not list, the list is not true, or too few were noticed.
     """
     with in_words():
+        chosen = [phase_numbered(number) for number in phase] if phase else available_phases()
+        if coming := [str(one.number) for one in chosen if not one.is_available]:
+            raise UsageError(f"Phase {', '.join(coming)} has no stack yet.", "`--phase 1` has one.")
         entries = survivors.read()
-        verdicts, all_tried = run.judge_all(only=only, sample=sample, seed=seed)
-        tried = [verdict.mutant.id for verdict in verdicts]
-        survived = [verdict.mutant.id for verdict in verdicts if not verdict.kind]
-        found = report.Report(
-            verdicts,
-            all_tried,
-            survivors.unlisted(entries, survived),
-            survivors.untrue(entries, tried, survived, all_tried=all_tried),
-        )
+        outcome = run.judge_all(chosen, only=only, sample=sample, seed=seed)
+        found = report.Report(outcome, survivors.unlisted(entries, outcome), survivors.untrue(entries, outcome))
         if json:
             console.plain_json(found.as_json())
         else:

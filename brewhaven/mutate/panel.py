@@ -53,7 +53,8 @@ class Panel:
     def __init__(self, stacks: dict[str, Stack], tests: Judge, folder: Path) -> None:
         self._tests = tests
         self._folder = folder
-        self._stacks = {name: stacks[course_key(name, {})] for phase in available_phases() for name in phase.stacks}
+        whole = {name: course_key(name, {}) for phase in available_phases() for name in phase.stacks}
+        self._stacks = {name: stacks[key] for name, key in whole.items() if key in stacks}
         self._checks = {phase.number: list(checks.load(phase.folder)) for phase in available_phases()}
 
     @cached_property

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from brewhaven import console
 from brewhaven.mutate.panel import Verdict
+from brewhaven.mutate.run import Outcome
 
 TARGET = 0.9
 
@@ -21,15 +22,22 @@ class Report:
     """Verdicts, and what is wrong with the list of survivors.
 
     Attributes:
-        all_tried: Every mistake was tried; only then does the ratio have a target.
         unlisted: Mistakes that survived without a reason.
         untrue: Sentences about entries of the list that are not true.
     """
 
-    verdicts: Sequence[Verdict]
-    all_tried: bool
+    outcome: Outcome
     unlisted: Sequence[str]
     untrue: Sequence[str]
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        return self.outcome.verdicts
+
+    @property
+    def all_tried(self) -> bool:
+        """Whether every mistake was tried; only then does the ratio have a target."""
+        return len(self.verdicts) == len(self.outcome.possible)
 
     @property
     def counts(self) -> Counter[str]:

@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 
 from brewhaven import console
-from brewhaven.course import available_phases
+from brewhaven.course import Phase
 from brewhaven.errors import BrewHavenError, UsageError
 from brewhaven.local.settings import REPOSITORY
 from brewhaven.mutate.mutants import mutants
@@ -36,8 +37,18 @@ PATIENCE_SECONDS = 1.0
 _SPAWN = multiprocessing.get_context("spawn")  # the CDK's Node process must not be shared
 
 
-def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = None) -> tuple[list[Verdict], bool]:
-    """Judge the mistakes of every phase, and say whether these were all that can be made.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the mistakes that were tried, and all that could have been."""
+
+    verdicts: list[Verdict]
+    possible: list[Task]
+
+
+def judge_all(
+    phases: Sequence[Phase], *, only: str = "*", sample: int | None = None, seed: int | None = None
+) -> Outcome:
+    """Judge the mistakes in the stacks of some phases.
 
     Args:
         only: A pattern for CloudFormation types.
@@ -53,7 +64,7 @@ def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = 
         with console.step("Noting which stacks the tests look at") as step:
             stacks = record(folder, LOOKING_AT)
             step.result(f"{len(stacks)} stacks")
-        tasks = possible(stacks)
+        tasks = possible(stacks, phases)
         wanted = [task for task in tasks if fnmatchcase(task.mutant.type, only)]
         if not wanted:
             types = sorted({task.mutant.type for task in tasks})
@@ -67,18 +78,21 @@ def judge_all(*, only: str = "*", sample: int | None = None, seed: int | None = 
             for verdict in judge(folder, wanted, LOOKING_AT):
                 verdicts.append(verdict)
                 step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
-    order = {task.mutant.id: number for number, task in enumerate(wanted)}
-    return sorted(verdicts, key=lambda verdict: order[verdict.mutant.id]), len(wanted) == len(tasks)
+    place = {(task.stack, task.mutant.id): number for number, task in enumerate(wanted)}
+    return Outcome(sorted(verdicts, key=lambda verdict: place[verdict.stack, verdict.mutant.id]), tasks)
 
 
-def possible(stacks: dict[str, Stack]) -> list[Task]:
-    """Every mistake in the whole stacks of the phases that can be deployed.
+def possible(stacks: dict[str, Stack], phases: Sequence[Phase]) -> list[Task]:
+    """Every mistake that can be made in the stacks of some phases.
+
+    Args:
+        stacks: What the tests look at.
 
     Raises:
         BrewHavenError: No test looks at a phase's whole stack.
     """
     tasks = []
-    for phase in available_phases():
+    for phase in phases:
         for name in phase.stacks:
             stack = stacks.get(course_key(name, {}))
             if stack is None:

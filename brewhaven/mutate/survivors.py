@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from brewhaven.errors import BrewHavenError
+from brewhaven.mutate.run import Outcome
+from brewhaven.mutate.stack import Mutant
 
 LIST = Path(__file__).parent / "survivors.toml"
 FEWEST_WORDS = 10
@@ -16,14 +18,15 @@ FEWEST_WORDS = 10
 
 @dataclass(frozen=True)
 class Entry:
-    """Mistakes that may survive: a name of one, or a pattern with ``*``, and why."""
+    """Mistakes in a stack that may survive: the name of one, or a pattern with ``*``, and why."""
 
+    stack: str
     mistake: str
     reason: str
 
-    def covers(self, mutant_id: str) -> bool:
+    def covers(self, stack: str, mutant: Mutant) -> bool:
         # A bracket in a name is a bracket.
-        return fnmatchcase(mutant_id, self.mistake.replace("[", "[[]"))
+        return stack == self.stack and fnmatchcase(mutant.id, self.mistake.replace("[", "[[]"))
 
 
 def read(path: Path = LIST) -> list[Entry]:
@@ -42,26 +45,25 @@ def read(path: Path = LIST) -> list[Entry]:
     return entries
 
 
-def unlisted(entries: Iterable[Entry], survived: Iterable[str]) -> list[str]:
+def unlisted(entries: Sequence[Entry], outcome: Outcome) -> list[str]:
     """Mistakes that survived and are not in the list."""
-    known = list(entries)
-    return [name for name in survived if not any(entry.covers(name) for entry in known)]
+    return [
+        verdict.mutant.id
+        for verdict in outcome.verdicts
+        if not verdict.kind and not any(entry.covers(verdict.stack, verdict.mutant) for entry in entries)
+    ]
 
 
-def untrue(
-    entries: Iterable[Entry], tried: Collection[str], survived: Collection[str], *, all_tried: bool
-) -> list[str]:
-    """Sentences about entries that are not true: what they name is noticed, or cannot be made any more.
-
-    Args:
-        all_tried: Every mistake was tried, so that one that was not tried cannot be made.
-    """
+def untrue(entries: Sequence[Entry], outcome: Outcome) -> list[str]:
+    """Sentences about entries that are not true: what they name is noticed, or cannot be made any more."""
     found = []
+    looked_at = {task.stack for task in outcome.possible}
     for entry in entries:
-        covered = [name for name in tried if entry.covers(name)]
-        if not covered and all_tried:
-            found.append(f"'{entry.mistake}' is listed, and no such mistake can be made any more.")
+        if entry.stack in looked_at and not any(entry.covers(task.stack, task.mutant) for task in outcome.possible):
+            found.append(f"'{entry.mistake}' is listed, and no such mistake can be made in {entry.stack} any more.")
         found += [
-            f"'{name}' is listed as '{entry.mistake}', and it is noticed." for name in covered if name not in survived
+            f"'{verdict.mutant.id}' is listed as '{entry.mistake}', and {verdict.noticed_by} notices it."
+            for verdict in outcome.verdicts
+            if verdict.kind and entry.covers(verdict.stack, verdict.mutant)
         ]
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from brewhaven.course import phase_numbered
 from brewhaven.errors import BrewHavenError
 from brewhaven.mutate import run
 from brewhaven.mutate.panel import Task
@@ -20,7 +21,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A folder in which it is recorded what the sample's tests look at, and the mistakes that can be made there."""
     folder = tmp_path_factory.mktemp("mutate")
     stacks = run.record(folder, [UNGUARDED, GUARDED])
-    return folder, {task.mutant.id: task for task in run.possible(stacks)}
+    return folder, {task.mutant.id: task for task in run.possible(stacks, [phase_numbered(1)])}
 
 
 def test_what_no_test_guards_survives_and_with_the_assertion_it_is_noticed(
