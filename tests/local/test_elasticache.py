@@ -317,6 +317,21 @@ def test_a_rebooted_node_is_empty_and_a_dead_one_is_replaced(cache: Cache) -> No
     assert processes(cache.cloud, cache.id) != [pid]
 
 
+def test_a_door_that_dies_is_opened_again(cache: Cache) -> None:
+    listing = subprocess.run(["ps", "-wweo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    ours = [line.split(None, 1) for line in listing.splitlines() if "tls_door.py" in line]
+    [pid] = [int(pid) for pid, command in ours if str(cache.cloud.settings.folder) in command]
+    os.kill(pid, signal.SIGKILL)
+
+    def answers() -> bool:
+        try:
+            return bool(client(cache.cloud, cache.outputs, **cache.shop).ping())
+        except ValkeyError:
+            return False
+
+    until(answers)
+
+
 def test_what_it_held_is_there_after_down_and_up_and_gone_after_a_kill(tmp_path: Path) -> None:
     settings = CloudSettings(home=tmp_path, port=free_port_pair())
     lifecycle.up(settings)

@@ -36,18 +36,19 @@ class DoorError(Exception):
 
 
 class TlsDoors:
-    """The doors of one local cloud, on a process that is started with the first of them.
+    """The doors of one local cloud, on a process that is started with the first of them, and again if it dies.
 
     Args:
         certificate: PEM files of the certificate and its key.
-        guard: Called with the process's group once it runs.
+        watchdog: Told of the process's group when it runs and when it has ended.
     """
 
-    def __init__(self, certificate: tuple[Path, Path], guard: Any) -> None:
+    def __init__(self, certificate: tuple[Path, Path], watchdog: Any) -> None:
         self._certificate = certificate
-        self._guard = guard
-        self._lock = threading.Lock()
+        self._watchdog = watchdog
+        self._lock = threading.RLock()
         self._process: subprocess.Popen[str] | None = None
+        self._open: dict[int, dict[str, Any]] = {}
 
     def open(self, port: int, target: int, mode: str) -> None:
         """Lead 127.0.0.1:port to 127.0.0.1:target; a door that is open changes, and its connections end.
@@ -55,31 +56,38 @@ class TlsDoors:
         Raises:
             DoorError: The port is taken by another program.
         """
-        answer = self._tell({"open": port, "to": target, "mode": mode})
-        if answer:
-            raise DoorError(answer)
+        with self._lock:
+            order = {"open": port, "to": target, "mode": mode}
+            problem = self._tell(order)
+            if problem:
+                raise DoorError(problem)
+            self._open[port] = order
 
     def close(self, port: int) -> None:
         """Close a door and end its connections; a port without a door is no error."""
-        if self._process is not None:
-            self._tell({"close": port})
+        with self._lock:
+            if self._open.pop(port, None) is not None:
+                self._tell({"close": port})
 
     def stop(self) -> None:
         """Close all doors."""
         with self._lock:
-            if self._process is not None:
-                self._process.communicate()
-                self._process = None
+            process, self._process = self._process, None
+            self._open.clear()
+        if process is not None:
+            process.communicate()
 
     def _tell(self, order: dict[str, Any]) -> str:
-        with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._start()
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
             return str(json.loads(self._process.stdout.readline())["problem"])
+        except (OSError, ValueError):
+            return "the process that opens doors has ended"
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -91,8 +99,19 @@ class TlsDoors:
             cwd="/",
             env={},
         )
-        self._guard(process.pid)
+        self._watchdog.guard(process.pid)
+        threading.Thread(target=self._mourn, args=(process,), daemon=True, name="tls-doors").start()
         return process
+
+    def _mourn(self, process: subprocess.Popen[str]) -> None:
+        """If the process ended by itself, start another and open the doors again."""
+        process.wait()
+        self._watchdog.release(process.pid)
+        with self._lock:
+            if self._process is process:
+                self._process = None
+                for order in list(self._open.values()):
+                    self._tell(order)
 
 
 class _End(asyncio.Protocol):

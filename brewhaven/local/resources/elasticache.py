@@ -46,7 +46,7 @@ def _on_failover(group: Group) -> None:
         elasticache._record_event(identity, "replication-group", f"Failover to replica node {group.primary} completed")
 
 
-GROUPS = ValkeyGroups(CONTAINERS / "valkey", TlsDoors(_certificate(), WATCHDOG.guard), _on_failover)
+GROUPS = ValkeyGroups(CONTAINERS / "valkey", TlsDoors(_certificate(), WATCHDOG), _on_failover)
 
 
 def _key(record: Record) -> Key:

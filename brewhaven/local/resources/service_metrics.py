@@ -80,10 +80,13 @@ def publish_caches() -> None:
 
 
 def _publish_nodes(group: Group) -> None:
+    from valkey.exceptions import ValkeyError
+
     for member, node in list(group.nodes.items()):
-        if not node.server.is_running:
-            continue
-        info = node.server.info("all")
+        try:
+            info = node.server.info("all")
+        except ValkeyError:
+            continue  # It is being started, or stands still: a node that fails publishes nothing.
         before, counters = _counted.get(member, {}), {name: float(info[key]) for name, key in _COUNTERS.items()}
         _counted[member] = counters
         values = {name: max(0.0, value - before.get(name, 0.0)) for name, value in counters.items()}
