@@ -1,12 +1,16 @@
-"""Replication groups for tests: the resources of one, and clients of its endpoints."""
+"""Replication groups for tests: the resources of one, clients of its endpoints, and the processes behind it."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from valkey import Valkey
 
-from tests.local.stacks import Resources, att, ref, typed
+from tests.local.stacks import Resources, Stack, att, ref, stack, typed
 from tests.plugins.local_cloud import Cloud
 
 PASSWORD = "a-password-for-the-tests"
@@ -62,3 +66,57 @@ def client(cloud: Cloud, outputs: dict[str, str], port: str = "Port", **argument
     return Valkey(
         host=outputs["Host"], port=int(outputs[port]), decode_responses=True, socket_timeout=5, **{**tls, **arguments}
     )
+
+
+RESOURCES: Resources = {
+    **NETWORK,
+    "Secret": typed(
+        "AWS::SecretsManager::Secret",
+        GenerateSecretString={"SecretStringTemplate": '{"username": "shop"}', "GenerateStringKey": "password"}
+        | {"ExcludePunctuation": True},
+    ),
+    "Shop": user(
+        "test-shop", "shop", "on ~shop:* +@all",
+        {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"},  # type: ignore[arg-type]
+    ),
+    "Board": user("test-board", "board", "on ~* +@read +ping"),
+    "Users": typed(
+        "AWS::ElastiCache::UserGroup",
+        UserGroupId="test-users", Engine="valkey", UserIds=[ref("Shop"), ref("Board")],
+    ),
+    "Parameters": typed(
+        "AWS::ElastiCache::ParameterGroup",
+        CacheParameterGroupFamily="valkey8", Description="tests",
+        Properties={"maxmemory-policy": "allkeys-lru", "databases": "4", "reserved-memory-percent": "50"},
+    ),
+    "Cache": replication_group(CacheParameterGroupName=ref("Parameters"), UserGroupIds=[ref("Users")]),
+}  # fmt: skip
+
+
+class Cache:
+    """The deployed replication group, and the passwords of its users."""
+
+    def __init__(self, cloud: Cloud, made: Stack, outputs: dict[str, str]) -> None:
+        self.cloud, self.stack, self.outputs = cloud, made, outputs
+        secret = cloud.client("secretsmanager").get_secret_value(SecretId=outputs["Secret"])["SecretString"]
+        self.shop = {"username": "shop", "password": json.loads(secret)["password"]}
+        self.board = {"username": "board", "password": PASSWORD}
+
+    @property
+    def id(self) -> str:
+        return self.stack.physical_id("Cache")
+
+
+@contextmanager
+def deployed(cloud: Cloud) -> Iterator[Cache]:
+    """A replication group with two users and a parameter group, gone afterwards."""
+    with stack(cloud) as made:
+        yield Cache(cloud, made, made.create(RESOURCES, Secret=ref("Secret"), **ENDPOINTS))
+
+
+def processes(cloud: Cloud, group: str) -> list[int]:
+    """The Valkey servers of a replication group."""
+    folder = str(cloud.settings.folder / "containers" / "valkey" / cloud.settings.region / group)
+    listing = subprocess.run(["ps", "-wweo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split(None, 1) for line in listing.splitlines()]
+    return [int(pid) for pid, command in lines if folder in command]
