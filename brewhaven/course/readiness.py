@@ -15,6 +15,7 @@ from brewhaven.course.doctor import Finding
 from brewhaven.deploy import IMAGE_BUILDERS
 from brewhaven.target import Target
 
+LAMBDA_IS_WORKED_HARD = 2
 LOOKED_UP = date(2026, 11, 22)
 WARN_DAYS = 180
 
@@ -59,7 +60,12 @@ QUOTAS = (
     Quota("Fargate processors", "fargate", "L-3032A538", 1, 1, "up to four tasks with a quarter of a processor each"),
     Quota("VPCs in the region", "vpc", "L-F678F1CE", 1, 1, "the shop's network is one"),
     Quota("Load balancers", "elasticloadbalancing", "L-53DA6B97", 1, 1, "one stands before the tasks"),
+    Quota("DB instances", "rds", "L-7B6409FD", 1, 2, "the orders database is one, and each copy is one more"),
+    Quota("Interface endpoints of a VPC", "vpc", "L-29B6F2EB", 2, 2, "functions in the network reach two services"),
+    Quota("Functions at a time", "lambda", "L-B99A9384", 10, 2, "five workers, and what they set going"),
 )
+ALWAYS_UNRESERVED = 100
+"""So much of an account's concurrency Lambda does not let anybody reserve."""
 
 # Names of boto3 for the services that each phase deploys.
 SERVICES: dict[int, Sequence[str]] = {
@@ -105,6 +111,8 @@ def cloud(where: Target, phase: int) -> Iterator[Finding]:
         yield Finding("Image builder", "ok", "the local cloud runs the image's files and needs none")
         return
     yield from _quotas(where, phase)
+    if phase >= LAMBDA_IS_WORKED_HARD:
+        yield _reservable(where)
     yield _image_builder(where)
 
 
@@ -165,6 +173,20 @@ def _quotas(where: Target, phase: int) -> Iterator[Finding]:
             yield Finding(what, "fail", str(value), remedy)
         else:
             yield Finding(what, "ok", f"{value}, {quota.least} needed")
+
+
+def _reservable(where: Target) -> Finding:
+    """How much concurrency can belong to one function, which the switch ``worker_reserved_concurrency`` asks for."""
+    what = "Reserved concurrency"
+    try:
+        limit = where.client("lambda").get_account_settings()["AccountLimit"]
+    except (ClientError, BotoCoreError) as error:
+        return Finding(what, "note", f"could not be asked ({error})", "Leave worker_reserved_concurrency out.")
+    free = max(0, limit["UnreservedConcurrentExecutions"] - ALWAYS_UNRESERVED)
+    found = f"{free} of {limit['ConcurrentExecutions']} can be reserved"
+    if free == 0:
+        return Finding(what, "note", found, "Leave worker_reserved_concurrency out: the deployment would fail.")
+    return Finding(what, "ok", found)
 
 
 def _image_builder(where: Target) -> Finding:

@@ -91,6 +91,23 @@ def test_a_quota_that_cannot_be_asked_is_no_failure() -> None:
     assert found["Quota: Load balancers"] == "note"
 
 
+@pytest.mark.parametrize(
+    ("answer", "state", "says"),
+    [
+        ({"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}, "note", "0 of 10 can be reserved"),
+        ({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 995}, "ok", "895 of 1000 can be reserved"),
+        (error("AccessDeniedException"), "note", "could not be asked"),
+    ],
+)
+def test_how_much_concurrency_can_be_reserved_is_said_from_phase_2_on(answer: Any, state: str, says: str) -> None:
+    settings = answer if isinstance(answer, Exception) else {"AccountLimit": answer}
+    account = aws(**{"lambda": Client(get_account_settings=settings)})
+    found = {finding.what: finding for finding in readiness.cloud(account, 2)}["Reserved concurrency"]
+    assert (found.state, says in found.found) == (state, True)
+    assert bool(found.remedy) is (state == "note")
+    assert "Reserved concurrency" not in states(account)
+
+
 def test_a_region_without_a_service_fails() -> None:
     found = {finding.what: finding for finding in readiness.cloud(aws(region="eu-nowhere-1"), 1)}
     assert "not in eu-nowhere-1" in found["Services"].found
