@@ -13,24 +13,26 @@ from typing import Any
 import pytest
 
 from brewhaven.reach.report import survey_templates
-from stacks.course import all_lessons
+from tests.compliance.test_gates import EVERY_OTHER_WAY
+from tests.phases import LESSONS, WHOLE
 
-VARIANTS = [{"lesson": lesson.id} for lesson in all_lessons()] + [{"storefront": "ec2", "student": "s01"}]
+VARIANTS = [{"lesson": lesson.id} for lesson in LESSONS] + [{**WHOLE, **EVERY_OTHER_WAY}]
 
 
 def templates(assembly: Path) -> dict[str, Any]:
-    return {path.name.removesuffix(".template.json"): json.loads(path.read_text()) for path in
-            assembly.glob("*.template.json")}  # fmt: skip
+    """The templates of an assembly by the names of their stacks."""
+    found = assembly.glob("*.template.json")
+    return {path.name.removesuffix(".template.json"): json.loads(path.read_text()) for path in found}
 
 
-@pytest.mark.parametrize("switches", VARIANTS, ids=lambda switches: "-".join(switches.values()))
+@pytest.mark.parametrize("switches", VARIANTS, ids=lambda switches: switches.get("lesson", "every-other-way"))
 def test_every_part_of_the_shop_reaches_what_it_calls(assembly: Callable[..., Path], switches: dict[str, str]) -> None:
     found = survey_templates(templates(assembly(**switches)))
     assert [missing.text for missing in found.missing] == []
 
 
 def test_the_whole_course_has_paths_to_follow(assembly: Callable[..., Path]) -> None:
-    found = survey_templates(templates(assembly()))
+    found = survey_templates(templates(assembly(**WHOLE)))
     reached = {(one.workload[1].rstrip("0123456789ABCDEF"), one.target) for one in found.reached}
     assert {"dynamodb", "s3", "secretsmanager", "ssm"} <= {target for _, target in reached}
     assert {"ecr.api", "ecr.dkr", "logs"} <= {target for workload, target in reached if workload.endswith("Service")}
