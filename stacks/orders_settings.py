@@ -54,10 +54,10 @@ class OrdersSettings:
         """
 
         def flag(name: str) -> bool:
-            value = (text(name) or "false").lower()
-            if value not in {"true", "false"}:
-                problems.append(f"{name} must be true or false, got '{text(name)}'")
-            return value == "true"
+            value = text(name)
+            if value is not None and value.lower() not in {"true", "false"}:
+                problems.append(f"{name} must be true or false, got '{value}'")
+            return value is not None and value.lower() == "true"
 
         def email(name: str) -> str | None:
             value = text(name)

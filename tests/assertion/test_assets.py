@@ -6,12 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+
+from tests.phases import WHOLE
 
 ROOT = Path(__file__).resolve().parents[2]
+CERTIFICATES = ROOT / "certs" / "rds-global-bundle.pem"
 STACK = "BrewHaven-Phase1-Foundation"
 BOTO3 = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 
@@ -21,9 +26,12 @@ def asset(assembly: Callable[..., Path]) -> Callable[[str], Path]:
     """`asset("menu_seeder")`: the folder of the asset that holds an entry of this name."""
 
     def find(entry: str) -> Path:
-        manifest = json.loads((assembly() / f"{STACK}.assets.json").read_text(encoding="utf-8"))
-        assets = [*manifest["files"].values(), *manifest.get("dockerImages", {}).values()]
-        folders = {assembly() / (one["source"].get("path") or one["source"]["directory"]) for one in assets}
+        folder = assembly(**WHOLE)
+        manifests = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.assets.json")]
+        assets = [
+            one for said in manifests for one in (*said["files"].values(), *said.get("dockerImages", {}).values())
+        ]
+        folders = {folder / (one["source"].get("path") or one["source"]["directory"]) for one in assets}
         (found,) = [folder for folder in folders if (folder / entry).exists()]
         return found
 
@@ -34,22 +42,108 @@ def contents(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
-def test_the_seeder_runs_with_nothing_but_its_asset_and_boto3(asset: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda's own Python has beside the standard library: boto3."""
+    folder = tmp_path_factory.mktemp("runtime")
     installed = Path(str(importlib.metadata.distribution("boto3").locate_file("")))
     for name in BOTO3:
-        (tmp_path / name).symlink_to(installed / name)
-    program = "import sys; sys.path[:0] = sys.argv[1:]; from menu_seeder.handler import lambda_handler, MENU_FILE; "
-    program += "import json; print(len(json.loads(MENU_FILE.read_text())['products']))"
-    # No environment, no site-packages (and nothing written), so that a forgotten dependency is missing here too.
+        (folder / name).symlink_to(installed / name)
+    return folder
+
+
+def alone(program: str, *folders: Path, **environment: str) -> str:
+    """What a program prints that sees these folders and nothing else.
+
+    No environment, no site-packages (and nothing written), so that a forgotten dependency is missing here too.
+    """
+    program = f"import sys; sys.path[:0] = sys.argv[1:]; {program}"
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program, str(asset("menu_seeder")), str(tmp_path)],
+        [sys.executable, "-I", "-S", "-B", "-c", program, *map(str, folders)],
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **environment},
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 24
+    return done.stdout
+
+
+def test_the_seeder_runs_with_nothing_but_its_asset_and_boto3(asset: Callable[[str], Path], runtime: Path) -> None:
+    program = "from menu_seeder.handler import lambda_handler, MENU_FILE; "
+    program += "import json; print(len(json.loads(MENU_FILE.read_text())['products']))"
+    assert int(alone(program, asset("menu_seeder"), runtime)) >= 24
+
+
+FUNCTIONS = {
+    "order_schema": {"shop_database"},
+    "order_worker": {"order_events", "shop_database"},
+    "order_notification": {"order_events"},
+    "order_loyalty": {"order_events"},
+    "order_board": {"order_events"},
+}
+TOLD = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "test",
+    "PGHOST": "db.example",
+    "PGPORT": "5432",
+    "PGDATABASE": "brewhaven",
+    "PGSSLROOTCERT": "/opt/certs/rds-global-bundle.pem",
+    "DATABASE_SECRET_ARN": "arn",
+    "IDEMPOTENCY_TABLE": "seen",
+    "FOLLOW_UP_TABLE": "follow-ups",
+    "ORDER_TOPIC_ARN": "arn",
+    "EMAIL_SENDER": "shop@example.com",
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_starts_with_nothing_but_its_asset_the_layer_and_boto3(
+    asset: Callable[[str], Path], runtime: Path, name: str
+) -> None:
+    program = f"import {name}.handler as it; print(callable(it.lambda_handler))"
+    layer = asset("certs") / "python"
+    assert alone(program, asset(name), layer, runtime, **TOLD) == "True\n"
+
+
+@pytest.mark.parametrize(("name", "shares"), FUNCTIONS.items())
+def test_a_functions_package_holds_it_and_what_it_shares_and_is_small(
+    asset: Callable[[str], Path], name: str, shares: set[str]
+) -> None:
+    folder = asset(name)
+    assert {path.name for path in folder.iterdir()} == {name, *shares}
+    assert not any("__pycache__" in entry for entry in contents(folder))
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 5_000_000
+
+
+def test_the_layer_is_plain_python_and_carries_the_certificates(asset: Callable[[str], Path]) -> None:
+    layer = asset("certs")
+    assert (layer / "certs" / "rds-global-bundle.pem").read_bytes() == CERTIFICATES.read_bytes()
+    machine_code = [name for name in contents(layer) if name.endswith((".so", ".pyd", ".dylib"))]
+    assert machine_code == [], "one layer runs on every architecture"
+    packages = {path.name for path in (layer / "python").iterdir()}
+    assert {"pg8000", "aws_lambda_powertools"} <= packages
+    assert not packages & {"boto3", "botocore"}, "Lambda brings its own"
+
+
+def test_the_migrations_are_part_of_the_schemas_package(asset: Callable[[str], Path]) -> None:
+    packaged = asset("order_schema") / "order_schema" / "migrations"
+    ours = ROOT / "lambda_src" / "order_schema" / "migrations"
+    assert [path.read_bytes() for path in sorted(packaged.iterdir())] == [
+        path.read_bytes() for path in sorted(ours.glob("*.sql"))
+    ]
+
+
+def test_every_certificate_of_the_bundle_can_be_read_and_is_valid() -> None:
+    found = x509.load_pem_x509_certificates(CERTIFICATES.read_bytes())
+    assert len(found) >= 100
+    soon = datetime.now(UTC) + timedelta(days=180)
+    expired = [one.subject.rfc4514_string() for one in found if one.not_valid_after_utc < soon]
+    assert expired == [], "renew it as certs/README.md says"
+    issuers = {one.subject.rfc4514_string().partition(",")[0] for one in found}
+    assert any("Amazon RDS us-east-1 Root CA RSA2048 G1" in issuer for issuer in issuers), "for databases"
+    assert "CN=Amazon Root CA 1" in issuers, "for the proxy"
 
 
 def test_the_seeder_carries_the_menu_of_the_shop_and_no_other_function(asset: Callable[[str], Path]) -> None:

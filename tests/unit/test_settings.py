@@ -6,7 +6,9 @@ import pytest
 
 from stacks.course import PHASES, all_lessons
 from stacks.lessons import Lesson
+from stacks.orders_settings import OrdersSettings
 from stacks.settings import Settings, SettingsError, opens_to_everybody
+from tests.phases import PHASES as EVERY_PHASE
 
 LESSONS = (Lesson("1.1", "One"), Lesson("1.2", "Two"), Lesson("2.1", "Three"), Lesson("2.2", "Four"))
 PLACE = {"account": "111122223333", "region": "us-east-1"}
@@ -81,6 +83,19 @@ def test_a_lesson_or_a_phase_is_the_last_that_is_built(switches: dict[str, Any],
         ({"storefront": "k8s"}, "storefront must be both or ec2, got 'k8s'"),
         ({"storefront_tasks": "0"}, "storefront_tasks must be 1 to 4, got '0'"),
         ({"storefront_tasks": "many"}, "storefront_tasks must be 1 to 4, got 'many'"),
+        ({"database_multi_az": "yes"}, "database_multi_az must be true or false, got 'yes'"),
+        ({"database_replica": "2"}, "database_replica must be true or false, got '2'"),
+        ({"database_proxy": ""}, "database_proxy must be true or false, got ''"),
+        (
+            {"database_snapshot": "my snapshot"},
+            "database_snapshot must be the identifier or the ARN of a DB snapshot, got 'my snapshot'",
+        ),
+        ({"database_on_destroy": "keep"}, "database_on_destroy must be delete or snapshot, got 'keep'"),
+        ({"worker_reserved_concurrency": "4"}, "worker_reserved_concurrency must be 5 to 900, got '4'"),
+        ({"worker_reserved_concurrency": "901"}, "worker_reserved_concurrency must be 5 to 900, got '901'"),
+        ({"worker_reserved_concurrency": "٧"}, "worker_reserved_concurrency must be 5 to 900, got '٧'"),
+        ({"alarm_email": "staff"}, "alarm_email must be an e-mail address, got 'staff'"),
+        ({"email_sender": "a b@example.com"}, "email_sender must be an e-mail address, got 'a b@example.com'"),
         ({"allowed_cidr": "203.0.113.7"}, "allowed_cidr must end with its prefix length, like 203.0.113.7/32"),
         ({"allowed_cidr": "203.0.113.7/24"}, "allowed_cidr must be an IPv4 range like 203.0.113.7/32"),
         ({"allowed_cidr": "::/0"}, "allowed_cidr must be an IPv4 range like 203.0.113.7/32"),
@@ -105,6 +120,40 @@ def test_without_account_and_region_the_remedy_is_named() -> None:
 
 def test_all_problems_are_reported_at_once() -> None:
     assert len(problems(account="1", student="S", lesson="9.9", allowed_cidr="x", storefront="y")) == 5
+    assert len(problems(database_replica="x", database_proxy="y", alarm_email="z")) == 3
+
+
+def test_the_orders_are_built_the_cheapest_way_unless_told_otherwise() -> None:
+    assert read(**PLACE).orders == OrdersSettings()
+    assert OrdersSettings().database_on_destroy == "delete"
+
+
+def test_each_switch_of_the_orders_is_read() -> None:
+    orders = read(
+        **PLACE,
+        database_multi_az="true",
+        database_replica="True",
+        database_proxy=True,
+        database_snapshot="rds:brew-haven-orders-2026-11-28-03-00",
+        database_on_destroy="snapshot",
+        worker_reserved_concurrency=5,
+        alarm_email="staff@example.com",
+        email_sender="shop@example.com",
+    ).orders
+    assert orders == OrdersSettings(
+        database_multi_az=True,
+        database_replica=True,
+        database_proxy=True,
+        database_snapshot="rds:brew-haven-orders-2026-11-28-03-00",
+        database_on_destroy="snapshot",
+        worker_reserved_concurrency=5,
+        alarm_email="staff@example.com",
+        email_sender="shop@example.com",
+    )
+
+
+def test_a_phase_is_reached_with_its_first_lesson() -> None:
+    assert [read(**PLACE, lesson=lesson.id).reaches(2) for lesson in LESSONS] == [False, False, True, True]
 
 
 def test_the_lessons_are_known_without_building_anything() -> None:
@@ -113,7 +162,7 @@ def test_the_lessons_are_known_without_building_anything() -> None:
 
 
 def test_lessons_are_numbered_without_gaps_in_the_order_of_the_course() -> None:
-    for number, phase in enumerate(PHASES, start=1):
+    for number, phase in enumerate(EVERY_PHASE, start=1):
         assert phase.phase == number
         assert [lesson.number for lesson in phase.lessons] == [
             (number, step) for step in range(1, len(phase.lessons) + 1)
