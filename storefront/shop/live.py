@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
+from shop.domain.errors import Unavailable
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Topic = tuple[Hashable, ...]
@@ -109,6 +111,8 @@ class LiveReads:
             watched.poked.clear()
             try:
                 watched.latest = await run_in_threadpool(read)
+            except Unavailable:
+                continue  # the adapter has noted it
             except Exception:
                 logger.warning("a live read failed; it is tried again", exc_info=True)
                 continue

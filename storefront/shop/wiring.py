@@ -75,13 +75,18 @@ def build(settings: Settings) -> Services:
 
         carry_over.carry_over(book.database, table, closing, settings.zone)
 
+    def may_carry_over() -> None:
+        from shop.adapters import carry_over  # noqa: PLC0415
+
+        carry_over.may_carry_over(table)
+
     def connect_valkey(place: ValkeyPlace) -> Connected:
         from shop.adapters.valkey_client import ValkeyClient  # noqa: PLC0415
 
         return ValkeyClient(place, Login(vault, place.secret_arn, "Valkey"), connections=THREADS + 4)
 
     parameter = Parameter(aws.client("ssm", config=config), settings.config_parameter)
-    home = OrderHome(parameter, gate, open_postgres, carry_over, relay=relay)
+    home = OrderHome(parameter, gate, open_postgres, carry_over, may_carry_over=may_carry_over, relay=relay)
     store = ValkeyStore(connect_valkey, longest=COPY_SECONDS)
     catalog = CachedCatalog(store, StockedCatalog(home, DynamoCatalog(table, gate)))
     return Services(

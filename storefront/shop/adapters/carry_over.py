@@ -77,6 +77,11 @@ class _Rest:
     stock: list[Item] = field(default_factory=list)
 
 
+def may_carry_over(table: Table) -> None:
+    """Raises `Unavailable` when the table cannot be read as a whole, which phase 1 does not allow."""
+    next(table.scan(_TYPES), None)
+
+
 def carry_over(database: Database, table: Table, closing: Closing, zone: ZoneInfo) -> bool:
     """Carry everything over, unless that has been done for this closing; answers whether it was done now.
 

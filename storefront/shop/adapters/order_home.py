@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shop.adapters.outbox import Relay
     from shop.adapters.postgres_orders import PostgresOrders
 
+    _Book = tuple[PostgresPlace, PostgresOrders]
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # A closing this old was not made by a task that has just read a newer parameter than we have.
@@ -38,8 +40,8 @@ _MOVING = "The shop is moving its orders to a new place. Please try again in a m
 class OrderHome:
     """Knows whether orders live in the table or in PostgreSQL, and moves them.
 
-    `open_postgres` makes the order book at a place; `carry_over` fills it, unless that was done for this closing;
-    `relay` sends what it leaves in its outbox.
+    `open_postgres` makes the order book at a place; `carry_over` fills it, unless that was done for this closing, and
+    `may_carry_over` raises `Unavailable` when that is not allowed; `relay` sends what it leaves in its outbox.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class OrderHome:
         open_postgres: Callable[[PostgresPlace], "PostgresOrders"],
         carry_over: Callable[["PostgresOrders", Closing], object],
         *,
+        may_carry_over: Callable[[], object],
         relay: "Relay",
         clock: Callable[[], datetime] = ids.now,
     ) -> None:
@@ -56,22 +59,30 @@ class OrderHome:
         self._gate = gate
         self._open_postgres = open_postgres
         self._carry_over = carry_over
+        self._may_carry_over = may_carry_over
         self._relay = relay
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = 0
-        self._opened: tuple[PostgresPlace, PostgresOrders] | None = None
-        self._left: list[PostgresOrders] = []
+        self._here: _Book | None = None
+        self._next: _Book | None = None
+        self._left: list[_Book] = []
         self._tidied = time.monotonic()
-        self.postgres: PostgresOrders | None = None
+
+    @property
+    def postgres(self) -> "PostgresOrders | None":
+        """The order book in PostgreSQL; None while orders live in the table."""
+        here = self._here
+        return here[1] if here else None
 
     def refresh(self) -> None:
         """Look at the parameter and follow it.  Raises `Unavailable` when it leads to a PostgreSQL that is away."""
         with self._lock:
             self._refresh()
-        if self.postgres and time.monotonic() - self._tidied > _TIDY_EVERY:
+        postgres = self.postgres
+        if postgres and time.monotonic() - self._tidied > _TIDY_EVERY:
             self._tidied = time.monotonic()
-            self.postgres.tidy()
+            postgres.tidy()
 
     def do(self, at_table: Callable[[], T], at_postgres: Callable[["PostgresOrders"], T]) -> T:
         """Do it where the orders live; when they have just moved, there.
@@ -79,7 +90,8 @@ class OrderHome:
         Raises `Unavailable` when it cannot be found out where that is.
         """
         for pause in _PAUSES:
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             turn, postgres = self._turns, self.postgres
             try:
                 return at_postgres(postgres) if postgres else at_table()
@@ -94,13 +106,15 @@ class OrderHome:
     def close(self) -> None:
         """Send what is in the outbox, and close the connections."""
         self._relay.stop()
-        for book in (*self._left, *([self._opened[1]] if self._opened else [])):
-            book.database.close()
+        for book in (self._here, self._next):
+            self._leave(book)
+        self._close_left()
 
     def _check(self) -> None:
-        if self.postgres is None:
+        postgres = self.postgres
+        if postgres is None:
             raise Unavailable(_MOVING)
-        self.postgres.answers(patience=1)
+        postgres.answers(patience=1)
 
     def _catch_up(self, turn: int) -> None:
         if not self._lock.acquire(timeout=_LONGEST_MOVE):
@@ -121,29 +135,36 @@ class OrderHome:
             self._turn(switches)
         finally:
             self._turns += 1
-            self._relay.turn(self.postgres.database if self.postgres else None, switches.order_queue_url)
+            postgres = self.postgres
+            self._relay.turn(postgres.database if postgres else None, switches.order_queue_url)
 
     def _turn(self, switches: Switches) -> None:
         self._close_left()
         place = switches.postgresql if switches.orders == "postgresql" else None
         if place is None:
-            if self.postgres:
+            self._leave(self._next)
+            self._next = None
+            if self._here:
                 self._go_back()
             return
-        if self._opened is None or self._opened[0] != place:
-            self._leave()
-            self._opened = place, self._open_postgres(place)
-        if self.postgres is self._opened[1]:
+        if self._here and self._here[0] == place:
             return
-        postgres = self._opened[1]
-        postgres.answers()  # before the gate closes: a database that is away must not keep the shop from selling
+        if self._next is None or self._next[0] != place:
+            self._leave(self._next)
+            self._next = place, self._open_postgres(place)
+        postgres = self._next[1]
+        # Before the gate closes: what is not there yet must not keep the shop from selling.
+        postgres.answers()
+        if self._gate.closing() is None:
+            self._may_carry_over()
         self._carry_over(postgres, self._gate.close())
-        self.postgres = postgres
+        before, self._here, self._next = self._here, self._next, None
+        self._leave(before)
         logger.info("orders now live in PostgreSQL at %s", place.host)
 
     def _go_back(self) -> None:
-        self.postgres = None
-        self._leave()
+        before, self._here = self._here, None
+        self._leave(before)
         closing = self._gate.closing()
         if closing:
             self._open_gate(closing)
@@ -154,12 +175,11 @@ class OrderHome:
         if not self._parameter.problem and self._clock() - closing.at >= _HEARD_BY_ALL:
             self._gate.reopen(closing.at)
 
-    def _leave(self) -> None:
+    def _leave(self, book: "_Book | None") -> None:
         """Requests may still be at it, so its connections are closed with the next turn."""
-        if self._opened:
-            self._left.append(self._opened[1])
-            self._opened = None
+        if book:
+            self._left.append(book)
 
     def _close_left(self) -> None:
         while self._left:
-            self._left.pop().database.close()
+            self._left.pop()[1].database.close()

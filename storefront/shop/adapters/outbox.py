@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 BATCH = 10  # as many as SQS takes at once
 _IDLE = 1.0
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 5.0
 _LAST_MOMENTS = 2.0
 _LONGEST_SENDING = 30.0  # the client of SQS gives up before
 _CLAIM = """
@@ -79,14 +79,13 @@ class Relay:
                 self._send_all(lambda: not self._stopping.is_set())
                 failures = 0
             except (Unavailable, ClientError, BotoCoreError) as error:
-                failures += 1
+                failures = min(failures + 1, 10)
                 pause = min(_LONGEST_PAUSE, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311  (jitter)
                 logger.warning("events wait in the outbox; tried again in %.1f s: %s", pause, error)
                 self._stopping.wait(pause)
             except Exception:
-                failures += 1
                 logger.exception("the relay of the outbox made a mistake; it goes on")
-                self._stopping.wait(min(_LONGEST_PAUSE, 2**failures))
+                self._stopping.wait(_LONGEST_PAUSE)
         deadline = time.monotonic() + _LAST_MOMENTS
         try:
             self._send_all(lambda: time.monotonic() < deadline)

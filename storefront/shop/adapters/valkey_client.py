@@ -8,6 +8,7 @@ from valkey.retry import Retry
 
 from shop.adapters.secret import Login
 from shop.adapters.switches import ValkeyPlace
+from shop.domain.errors import Unavailable
 
 _CONNECT_SECONDS = 0.5
 _ANSWER_SECONDS = 0.25
@@ -29,7 +30,7 @@ class ValkeyClient:
     See https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/in-transit-encryption.html
     """
 
-    failures: type[Exception] = ValkeyError
+    failures: tuple[type[Exception], ...] = (ValkeyError, OSError, Unavailable)  # the last: its login cannot be read
 
     def __init__(self, place: ValkeyPlace, login: Login, *, connections: int) -> None:
         self._login = login

@@ -5,7 +5,7 @@ first and then to Valkey.  A Valkey that is emptied or away signs nobody out and
 in phase 1 is found in the table once and moves over.
 
 What a copy can be: the session, the mark of a revoked one, or the mark that there is none (most guests only look).  No
-copy lives longer than a quarter of an hour, so whatever should go wrong with it rights itself.
+copy lives longer than five minutes, so whatever should go wrong with it rights itself.
 """
 
 import json
@@ -18,7 +18,7 @@ from shop.adapters.valkey_store import Away, ValkeyStore
 from shop.domain.ids import now, to_text
 from shop.domain.sessions import Session
 
-COPY_SECONDS = 15 * 60
+COPY_SECONDS = 5 * 60
 _NOBODY_SECONDS = 60
 _NOBODY = b"{}"
 _REVOKED = b'{"revoked": true}'

@@ -34,7 +34,7 @@ class Connected(Protocol):
     """A client of Valkey, see `shop.adapters.valkey_client`."""
 
     client: Client
-    failures: type[Exception]
+    failures: tuple[type[Exception], ...]
 
     def failed(self, error: Exception) -> None:
         """It did not answer, or refused."""

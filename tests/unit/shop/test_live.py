@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shop.domain.errors import Unavailable
 from shop.live import LiveReads
 from tests.unit.shop.browser import Browser
 
@@ -125,14 +126,15 @@ def test_a_reader_that_went_away_is_not_waited_for() -> None:
     in_a_loop_of_its_own(watch())
 
 
-def test_a_failing_read_is_tried_again() -> None:
+@pytest.mark.parametrize(("error", "lines"), [(OSError("the table is away"), 1), (Unavailable("noted already"), 0)])
+def test_a_failing_read_is_tried_again(error: Exception, lines: int, caplog: pytest.LogCaptureFixture) -> None:
     turns = 0
 
     def read() -> tuple[str, str]:
         nonlocal turns
         turns += 1
         if turns == 1:
-            raise OSError("the table is away")
+            raise error
         return "new", "2"
 
     async def watch() -> None:
@@ -140,3 +142,4 @@ def test_a_failing_read_is_tried_again() -> None:
         assert await live.wait(("a",), ("v", "1"), read, "1", 5, _never) == ("new", "2")
 
     in_a_loop_of_its_own(watch())
+    assert len(caplog.records) == lines

@@ -173,7 +173,7 @@ def test_a_task_that_has_not_heard_of_it_goes_on_within_the_request(task: NewTas
 
     def unaware() -> Services:
         """A task that still has the old way before its eyes."""
-        home(b).postgres = None
+        home(b)._here = None
         home(b)._parameter.now = Switches()
         return b
 
@@ -320,6 +320,45 @@ def test_a_database_that_is_away_keeps_nobody_from_ordering(
     until(lambda: _moved(a), 10, "it did not move when the database was there")
     assert b.orders.find(order.id) == a.orders.find(order.id)
     assert a.readiness() == (True, {"table": "ok", "session secret": "ok", "orders": "ok"})
+
+
+def test_a_shop_that_may_not_read_its_whole_table_goes_on_selling(
+    task: NewTask, move: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On AWS a new permission takes a few seconds until it is known everywhere."""
+    a = task()
+    order = place(a)
+    scan = Table.scan
+
+    def refused(*_: object) -> Iterator[None]:
+        raise Unavailable("Scan: AccessDeniedException")
+        yield
+
+    monkeypatch.setattr(Table, "scan", refused)
+    move()
+    with pytest.raises(Unavailable, match="Scan"):
+        a.seam.refresh()
+    assert place(a).id != order.id
+    monkeypatch.setattr(Table, "scan", scan)
+    a.seam.refresh()
+    assert in_postgres(a)
+    assert len(a.orders.open_orders()) == 2
+
+
+def test_a_parameter_that_leads_nowhere_leaves_orders_where_they_are(
+    task: NewTask, move: Callable[[], None], here: Settings, postgres: Postgres
+) -> None:
+    a = task()
+    move()
+    a.seam.refresh()
+    say(here.config_parameter, orders="postgresql", postgresql=replace(postgres.place, port=1))
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            a.seam.refresh()
+        order = place(a, LATTE)
+    move()
+    a.seam.refresh()
+    assert order in a.orders.open_orders()
 
 
 def _moved(services: Services) -> bool:

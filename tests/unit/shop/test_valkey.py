@@ -346,6 +346,20 @@ def test_a_password_that_was_rotated_is_read_again(
     assert client.client.ping()
 
 
+def test_a_login_that_cannot_be_read_makes_the_shop_slower_and_breaks_nothing(
+    settings: Settings, before: NewTask, valkey: Valkey, path: str
+) -> None:
+    say(path, sessions="valkey", menu_cache="valkey", valkey=replace(valkey.place, secret_arn="no-such-secret"))
+    a = before()
+    settle(a)
+    session = a_session()
+    a.sessions.save(session)
+    assert a.sessions.load(session.id) == session
+    assert a.catalog.menu()
+    a.limiter.count("sign-in", "ada", limit=5, window=timedelta(minutes=15))
+    assert a.readiness()[0]
+
+
 def test_who_is_not_to_be_asked_is_away() -> None:
     nobody: Any = None
     with pytest.raises(Away):
