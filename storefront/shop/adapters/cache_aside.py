@@ -87,6 +87,11 @@ class CacheAside:
                 copy: bytes | None = self._store.ask(lambda client: client.get(name))
                 if copy is not None:
                     return copy
+            # Whoever held the lease before may have brought the copy after this thread had missed it.
+            copy = self._store.ask(lambda client: client.get(name))
+            if copy is not None:
+                self._store.drop(_lease(key))
+                return copy
         except Away:
             return load()
         try:

@@ -105,6 +105,17 @@ def test_thirty_two_guests_of_two_tasks_are_one_load(task: NewTask, monkeypatch:
     assert sum(each.count for each in loads) == 1
 
 
+def test_who_missed_the_copy_and_then_gets_the_lease_looks_again(task: NewTask) -> None:
+    store: ValkeyStore = connected(task()).catalog._store  # type: ignore[attr-defined]
+    store.ask(lambda client: client.set(store.name("late"), b"brought meanwhile"))
+
+    def load() -> bytes:
+        raise AssertionError("loaded although the copy is there")
+
+    assert CacheAside(store, 60)._load("late", load) == b"brought meanwhile"
+    assert store.ask(lambda client: client.exists(store.name("lease:late"))) == 0
+
+
 def connected(services: Services) -> Services:
     """With a connection to Valkey for each thread, so that nobody waits for a handshake."""
     store: ValkeyStore = services.catalog._store  # type: ignore[attr-defined]
