@@ -11,9 +11,15 @@ def every_path(template: Template) -> str:
     """Follow the network from every function, task and server of all stacks to what its role names and is given.
 
     Raises:
-        Failure: A hop is missing; it says which.
+        Failure: A hop is missing, and it says which; or nothing runs whose paths could be followed.
     """
     found = survey_templates({**template.beside, template.stack: template.body})
+    expect(
+        found.reached or found.missing,
+        "nothing in the stack runs and calls anything, so there is no path to follow",
+        where="the functions, tasks and servers of the stack",
+        next_step="deploy the lesson's whole stack",
+    )
     first = found.missing[0] if found.missing else None
     more = f" (and {len(found.missing) - 1} more)" if len(found.missing) > 1 else ""
     expect(
