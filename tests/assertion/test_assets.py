@@ -135,6 +135,11 @@ def test_the_migrations_are_part_of_the_schemas_package(asset: Callable[[str], P
     ]
 
 
+def test_the_shop_has_the_same_authorities_as_the_functions() -> None:
+    """Two copies, since an image is built from its own folder alone."""
+    assert (ROOT / "storefront" / "certs" / CERTIFICATES.name).read_bytes() == CERTIFICATES.read_bytes()
+
+
 def test_every_certificate_of_the_bundle_can_be_read_and_is_valid() -> None:
     found = x509.load_pem_x509_certificates(CERTIFICATES.read_bytes())
     assert len(found) >= 90
