@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from brew_constructs.database_alarms import DatabaseAlarms
+from brew_constructs.image_pipeline import ImagePipeline
 from brew_constructs.order_dashboard import OrderDashboard
 from brew_constructs.order_database import OrderDatabase
 from brew_constructs.order_pipeline import OrderPipeline
@@ -21,7 +22,7 @@ from stacks.settings import Settings
 
 
 class Phase2Orders(PhaseStack):
-    """RDS, ElastiCache, SQS, SNS and Lambda: an order is taken once, and everybody who must know hears of it.
+    """RDS, ElastiCache, SQS, SNS, Lambda, Rekognition: an order is taken once, and everybody hears of it who must.
 
     :param foundation: phase 1's stack, whose network, roles and parameter are used and not changed.
     """
@@ -144,8 +145,17 @@ class Phase2Orders(PhaseStack):
         self.output("LoyaltyQueueUrl", self.subscribers.loyalty.queue.queue_url, "Paid orders, for points")
         self.output("BoardQueueUrl", self.subscribers.board.queue.queue_url, "Orders, for the tickets at the counter")
 
-    @lesson("2.7", "Seeing that orders flow")
-    def dashboard(self) -> None:
+    @lesson("2.7", "Pictures, and seeing that it all flows")
+    def pictures_and_dashboard(self) -> None:
+        self.pictures = ImagePipeline(
+            self,
+            "ImagePipeline",
+            bucket=self.foundation.assets.bucket,
+            table=self.foundation.catalog.table,
+            libraries=self.libraries,
+            alarms=self.alarms,
+            metrics_namespace=self.metrics_namespace,
+        )
         self.order_dashboard = OrderDashboard(
             self,
             "OrderDashboard",
@@ -153,9 +163,12 @@ class Phase2Orders(PhaseStack):
             cache=self.cache,
             pipeline=self.pipeline,
             subscribers=self.subscribers,
+            pictures=self.pictures,
             alarms=self.alarms,
             metrics_namespace=self.metrics_namespace,
         )
+        self.output("PictureFunctionName", self.pictures.check.function_name, "The function that looks at pictures")
+        self.output("PictureQueueUrl", self.pictures.uploads.queue.queue_url, "New pictures, to be looked at")
         self.output("DashboardUrl", self.order_dashboard.url, "The dashboard, in the AWS console")
 
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from brew_constructs.image_pipeline import ImagePipeline
 from brew_constructs.order_database import CONNECTIONS, OrderDatabase
 from brew_constructs.order_pipeline import OrderPipeline
 from brew_constructs.order_subscribers import OrderSubscribers
@@ -45,6 +46,7 @@ class OrderDashboard(Construct):
         cache: ShopCache,
         pipeline: OrderPipeline,
         subscribers: OrderSubscribers,
+        pictures: ImagePipeline,
         alarms: StaffAlarms,
         metrics_namespace: str,
     ) -> None:
@@ -71,7 +73,7 @@ class OrderDashboard(Construct):
                 left=[pipeline.metric("SecondsToProcess", statistic=which) for which in ("p50", "p99")],
             ),
         )
-        queues = (pipeline.orders, subscribers.loyalty, subscribers.board)
+        queues = (pipeline.orders, subscribers.loyalty, subscribers.board, pictures.uploads)
         self.dashboard.add_widgets(
             _graph("Seconds that the oldest message waits", left=[queue.age for queue in queues]),
             _graph(
@@ -102,6 +104,14 @@ class OrderDashboard(Construct):
                 f"Database: connections of {CONNECTIONS}, refusals",
                 left=[database.instance.metric_database_connections(period=MINUTE, statistic="Maximum")],
                 right=[self.refusals],
+            ),
+        )
+        self.dashboard.add_widgets(
+            _graph("Pictures", left=[pictures.metric(name) for name in ("PicturesAccepted", "PicturesRejected")]),
+            _graph(
+                "Pictures: errors, and how long they take",
+                left=[pictures.check.metric_errors(period=MINUTE)],
+                right=[pictures.check.metric_duration(period=MINUTE, statistic="p99")],
             ),
         )
         self.dashboard.add_widgets(

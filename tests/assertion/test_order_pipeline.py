@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Match, Template
 
+from brew_constructs.image_pipeline import ImagePipeline
 from brew_constructs.order_dashboard import OrderDashboard
 from brew_constructs.order_database import OrderDatabase
 from brew_constructs.order_pipeline import OrderPipeline
@@ -53,6 +55,15 @@ def whole(stack: Stack, *, reserved: int | None = None, sender: str | None = Non
         push_applications="s01-brew-haven",
         email_sender=sender,
     )
+    pictures = ImagePipeline(
+        stack,
+        "ImagePipeline",
+        bucket=s3.Bucket(stack, "Pictures"),
+        table=pipeline.seen,
+        libraries=libraries,
+        alarms=alarms,
+        metrics_namespace="s01-BrewHaven",
+    )
     OrderDashboard(
         stack,
         "OrderDashboard",
@@ -60,6 +71,7 @@ def whole(stack: Stack, *, reserved: int | None = None, sender: str | None = Non
         cache=ShopCache(stack, "ShopCache", vpc=vpc, name="brew-haven"),
         pipeline=pipeline,
         subscribers=subscribers,
+        pictures=pictures,
         alarms=alarms,
         metrics_namespace="s01-BrewHaven",
     )
@@ -122,7 +134,7 @@ def test_a_message_that_fails_five_times_waits_two_weeks_for_a_person(default: T
 
 def test_every_queue_is_encrypted_and_refuses_plain_http(default: Template) -> None:
     queues = default.find_resources("AWS::SQS::Queue")
-    assert len(queues) == 8
+    assert len(queues) == 10
     assert all(queue["Properties"]["SqsManagedSseEnabled"] for queue in queues.values())
     refusing = {
         policy["Properties"]["Queues"][0]["Ref"]
@@ -321,11 +333,11 @@ def test_every_function_runs_on_arm_with_the_layer_and_a_log_that_ends(default: 
         for it in default.find_resources("AWS::Lambda::Function").values()
         if it["Properties"]["Runtime"].startswith("python")
     ]
-    assert len(functions) == 4
+    assert len(functions) == 5
     groups = default.find_resources("AWS::Logs::LogGroup")
     for it in functions:
         assert (it["Architectures"], it["Runtime"]) == (["arm64"], "python3.13")
-        assert len(it["Layers"]) == 1
+        assert len(it["Layers"]) >= 1
         assert it["LoggingConfig"]["LogFormat"] == "JSON"
         group = groups[it["LoggingConfig"]["LogGroup"]["Ref"]]
         assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (7, "Delete")
@@ -350,7 +362,7 @@ def test_age_is_alarmed_for_every_worked_queue_and_depth_for_every_last_place(de
     assert set(aged) & set(deep) == set()
     assert {(it["Threshold"], it["Statistic"], it["Period"]) for it in aged.values()} == {(120, "Maximum", 60)}
     assert {(it["Threshold"], it["Statistic"], it["Period"]) for it in deep.values()} == {(1, "Maximum", 60)}
-    assert len(aged) == 3
+    assert len(aged) == 4
 
 
 def test_a_worker_that_keeps_failing_is_alarmed(default: Template) -> None:
@@ -378,6 +390,8 @@ def test_the_dashboard_shows_every_alarm_first_and_then_the_flow(default: Templa
     widgets = json.loads(text)["widgets"]
     assert widgets[0]["type"] == "alarm"
     assert len(widgets[0]["properties"]["alarms"]) == len(alarms(default))
-    for metric in ("EventsProcessed", "EventsFailed", "SecondsToProcess", "DatabaseConnections", "CacheHits"):
+    for metric in (
+        "EventsProcessed", "EventsFailed", "SecondsToProcess", "PicturesRejected", "DatabaseConnections", "CacheHits",
+    ):  # fmt: skip
         assert f'"{metric}"' in text
-    assert len(widgets) == 9
+    assert len(widgets) == 11
