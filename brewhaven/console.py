@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Without emoji, or `:secret:` of an ARN becomes a picture.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 HEARTBEAT_SECONDS = 10.0
 

@@ -2,9 +2,10 @@
 
 from stacks.lessons import Lesson
 from stacks.phase1_foundation import Phase1Foundation
+from stacks.phase2_orders import Phase2Orders
 from stacks.phase_stack import PhaseStack
 
-PHASES: tuple[type[PhaseStack], ...] = (Phase1Foundation,)
+PHASES: tuple[type[PhaseStack], ...] = (Phase1Foundation, Phase2Orders)
 
 
 def all_lessons() -> tuple[Lesson, ...]:

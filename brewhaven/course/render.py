@@ -170,7 +170,7 @@ def judged(result: Judged) -> RenderableType:
 
 def to_text(item: RenderableType, width: int = 100) -> str:
     """What a terminal without colours would show, for tests and logs."""
-    console = Console(width=width, no_color=True, force_terminal=False)
+    console = Console(width=width, no_color=True, force_terminal=False, emoji=False)
     with console.capture() as capture:
         console.print(item)
     return capture.get()

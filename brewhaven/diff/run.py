@@ -46,7 +46,7 @@ def diff(before: str, after: str, *, form: str, output: Path | None, full: bool)
     comparison = compare_named(before, after, REPOSITORY, CloudSettings.from_environment())
     story = tell(comparison)
     if form == "text" and output is None:
-        terminal.show(story, Console(highlight=False), full=full)
+        terminal.show(story, Console(highlight=False, emoji=False), full=full)
         return comparison.differs
     words = _text(story, full) if form == "text" else _DOCUMENTS[form](comparison, story)
     if output is None and form not in _PAGES:
@@ -75,5 +75,5 @@ def compare_named(before: str, after: str, root: Path, settings: CloudSettings) 
 
 def _text(story: Story, full: bool) -> str:
     words = StringIO()
-    terminal.show(story, Console(file=words, width=PRINTED_WIDTH, highlight=False), full=full)
+    terminal.show(story, Console(file=words, width=PRINTED_WIDTH, highlight=False, emoji=False), full=full)
     return words.getvalue()

@@ -193,6 +193,23 @@ def test_the_policy_of_an_endpoint_refuses_in_the_words_of_iam(isolated: Stack) 
     assert invoke(isolated, call=TABLES) == 200
 
 
+def test_the_policy_of_an_endpoint_knows_secrets_by_their_arn_and_callers_by_their_account(cloud: Cloud) -> None:
+    def admits(resource: Any) -> dict[str, Any]:
+        account = {"StringEquals": {"aws:PrincipalAccount": ref("AWS::AccountId")}}
+        reading = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["secretsmanager:GetSecretValue"]}
+        return {"Version": "2012-10-17", "Statement": [{**reading, "Resource": resource, "Condition": account}]}
+
+    all_of_ours = {"Fn::Sub": "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:*"}
+    with stack(cloud) as made:
+        secret = {"Secret": typed("AWS::SecretsManager::Secret", SecretString="beans")}
+        behind = {**network(), **function("Isolated"), **secret}
+        made.create({**behind, "Secrets": interface_endpoint("secretsmanager", PolicyDocument=admits(all_of_ours))})
+        read = {"call": ["secretsmanager", "get_secret_value"], "with": {"SecretId": made.physical_id("Secret")}}
+        assert invoke(made, **read) == 200
+        made.update({**behind, "Secrets": interface_endpoint("secretsmanager", PolicyDocument=admits("arn:aws:s3:::x"))})
+        assert "because no VPC endpoint policy allows the secretsmanager:GetSecretValue" in invoke(made, **read)[1]
+
+
 def test_a_role_that_a_function_assumes_is_in_the_same_place(isolated: Stack) -> None:
     """STS itself is behind an endpoint here, so that the second hop is what fails."""
     with stack(isolated.cloud) as made:

@@ -60,9 +60,9 @@ def endpoint_policies_decide() -> None:
     from ministack.core.responses import get_account_id
 
     def enforce(original: Any) -> Any:
-        def check(access_key: str, action: str, service: str, region: str, *rest: Any, **details: Any) -> Any:
+        def check(key: str, action: str, service: str, region: str, resource_arn: str = "*", **details: Any) -> Any:
             _stopped.set(False)
-            denied = original(access_key, action, service, region, *rest, **details)
+            denied = original(key, action, service, region, resource_arn, **details)
             came = passage.get()
             if denied or came is None or came.policy is None:
                 return denied
@@ -71,7 +71,7 @@ def endpoint_policies_decide() -> None:
                 principal_type="AssumedRole",
                 principal_account=get_account_id(),
                 action=action,
-                resource_arn=details.get("resource_arn", "*"),
+                resource_arn=resource_arn,
                 region=region,
                 service_context={key.lower(): value for key, value in (details.get("service_context") or {}).items()},
             )
