@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
+MOST_OF_A_NAME = 200
 
 if (ROOT / "constructs" / "__init__.py").exists():
     pytest.exit(
@@ -37,6 +38,11 @@ def _use_the_pinned_node() -> None:
 _use_the_pinned_node()
 # Whoever switched validation off for quick synths of their own still gets the whole test.
 os.environ.pop("CDK_VALIDATION", None)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Megabytes that a test sends do not become megabytes of its name, which xdist keeps for every worker."""
+    return f"{len(val)} of {type(val).__name__}" if isinstance(val, str | bytes) and len(val) > MOST_OF_A_NAME else None
 
 
 @pytest.fixture(scope="session")
