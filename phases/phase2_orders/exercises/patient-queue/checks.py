@@ -157,8 +157,8 @@ def _(template: Template) -> str:
     reserved = _function(template).get("ReservedConcurrentExecutions")
     if reserved is not None and reserved < (at_most or AT_ONCE + 1):
         what = (
-            f"the function is limited to {reserved} at once and the event source does not know it: it fetches receipts, "
-            "is refused, and every such round counts as tried"
+            f"the function is limited to {reserved} at once, and the event source does not know it: it fetches "
+            "receipts, is refused, and every such round counts as tried"
         )
     elif at_most is None:
         what = "nothing bounds how many functions print at once, and there are two printers"

@@ -45,6 +45,4 @@ class Exercise(cdk.Stack):
             timeout=cdk.Duration.seconds(45),
             reserved_concurrent_executions=2,
         )
-        self.printer.add_event_source(
-            SqsEventSource(self.receipts, report_batch_item_failures=True)
-        )
+        self.printer.add_event_source(SqsEventSource(self.receipts, report_batch_item_failures=True))

@@ -45,6 +45,4 @@ class Exercise(cdk.Stack):
             dead_letter_queue=self.put_aside,
             retry_attempts=2,
         )
-        self.printer.add_event_source(
-            SqsEventSource(self.receipts, report_batch_item_failures=True, max_concurrency=2)
-        )
+        self.printer.add_event_source(SqsEventSource(self.receipts, report_batch_item_failures=True, max_concurrency=2))

@@ -44,6 +44,4 @@ class Exercise(cdk.Stack):
             code=lambda_.Code.from_inline(PRINTER),
             timeout=cdk.Duration.seconds(45),
         )
-        self.printer.add_event_source(
-            SqsEventSource(self.receipts, report_batch_item_failures=True, max_concurrency=2)
-        )
+        self.printer.add_event_source(SqsEventSource(self.receipts, report_batch_item_failures=True, max_concurrency=2))
