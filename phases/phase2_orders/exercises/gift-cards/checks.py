@@ -115,7 +115,7 @@ def _(template: Template) -> str:
             came["kind"] == "accepted" and came["text"] == "0",
             f"spent_cents of {words} is not 0: {came['text'] or 'the card is gone'}",
             where=ALTER,
-            next_step="a column with a default gets it in the rows that there are; one that is added without keeps null",
+            next_step="a column with a default gets it in the rows that there are; one without keeps null",
         )
     return "2 cards, nothing spent"
 
