@@ -168,7 +168,7 @@ def _since(saved: dict[str, int]) -> float | None:
 def _saved(folder: Path) -> dict[str, int]:
     """When each of the student's files was saved."""
     times = {}
-    for path in folder.glob("*.py"):
+    for path in (*folder.glob("*.py"), *folder.glob("*.sql")):
         try:
             times[path.name] = path.stat().st_mtime_ns
         except FileNotFoundError:

@@ -79,6 +79,6 @@ def _wrong_rules(exercise: Exercise) -> Broken:
         if not wrong.said.strip():
             yield near, f"{name} does not say what its explanation must contain"
     named = {wrong.file.name for wrong in exercise.wrong}
-    for path in sorted((exercise.folder / "wrong").glob("*.py")):
-        if path.name not in named:
+    for path in sorted((exercise.folder / "wrong").iterdir()):
+        if path.is_file() and path.name not in named:
             yield "[[wrong]]", f"wrong/{path.name} is named by no [[wrong]], so nothing proves its explanation"

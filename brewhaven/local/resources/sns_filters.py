@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -90,6 +91,28 @@ def numbers_are_numbers() -> None:
 
     replace(sns, "_attr_candidate_values", candidates)
     replace(sns, "_as_number", number)
+
+
+@functools.cache
+def _corrected() -> Any:
+    """The emulator's SNS outside of the local cloud, where nobody else corrects it."""
+    from ministack.services import sns
+
+    numbers_are_numbers()
+    return sns
+
+
+def admits(policy: Record, scope: str, attributes: Record, body: str) -> bool:
+    """Whether a subscription with this filter policy hears of a message; for who only looks at a template.
+
+    Args:
+        policy: What :func:`refusal` takes; an empty one admits everything.
+        scope: `MessageAttributes` or `MessageBody`.
+        attributes: Message attributes as Publish takes them.
+    """
+    subscription = {"attributes": {"FilterPolicy": json.dumps(policy) if policy else "", "FilterPolicyScope": scope}}
+    found: bool = _corrected()._matches_filter_policy(subscription, attributes, body)
+    return found
 
 
 def _described(subscription: Record) -> Record:

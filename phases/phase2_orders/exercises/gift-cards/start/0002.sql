@@ -1,0 +1,1 @@
+-- Gift cards pay orders. Your migration goes here; it runs once, in one transaction, on a database with cards in it.

@@ -1,0 +1,47 @@
+"""The menu, from a cache that all processes of the shop share."""
+
+import random
+import threading
+from collections.abc import Callable
+
+from store import Store
+
+KEY = "menu"
+
+
+class MenuCache:
+    """One for each process; many threads use it.
+
+    :param load: asks the database for the menu, which takes a while and may fail.
+    """
+
+    def __init__(self, store: Store, load: Callable[[], str]) -> None:
+        self.store = store
+        self.load = load
+        self.lock = threading.Lock()
+
+    def menu(self) -> str:
+        """The menu, not older than a minute or so."""
+        try:
+            return self.store.get(KEY) or self.copy_of_one()
+        except ConnectionError:
+            return self.load()
+
+    def copy_of_one(self) -> str:
+        """What one of the threads loads."""
+        with self.lock:
+            return self.store.get(KEY) or self.load_and_keep()
+
+    def load_and_keep(self) -> str:
+        """Load, and keep it for a minute, give or take."""
+        value = self.load()
+        seconds = 60 + random.uniform(-12, 12)  # noqa: S311  (jitter, no secret)
+        self.attempt(lambda: self.store.set(KEY, value, seconds=seconds))
+        return value
+
+    def attempt(self, write: Callable[[], object]) -> None:
+        """Write into the cache; nobody waits for a cache that is away."""
+        try:
+            write()
+        except ConnectionError as error:
+            print(f"the cache is away: {error}")
