@@ -13,6 +13,7 @@ import typer
 from brewhaven import console
 from brewhaven.course import commands as course_commands
 from brewhaven.course.faults import commands as fault_commands
+from brewhaven.demo import commands as demo_commands
 from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS
 from brewhaven.exercises import commands as exercise_commands
@@ -41,6 +42,7 @@ app.add_typer(exercise_commands.app, name="exercise")
 app.command("break", epilog=fault_commands.BREAK_EPILOG)(fault_commands.break_)
 app.command(epilog=fault_commands.HINT_EPILOG)(fault_commands.hint)
 app.command(epilog=fault_commands.FIX_EPILOG)(fault_commands.fix)
+app.add_typer(demo_commands.app, name="demo")
 app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
 app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 
