@@ -186,6 +186,43 @@ def status(student: Student = None, json: Json = False) -> None:
     report.status(status_module.status(_settings(), student), json=json)
 
 
+@app.command(
+    epilog="Example: [bold]brewhaven redrive[/bold] to look, then "
+    "[bold]brewhaven redrive OrderPipelineOrders[/bold] to move them back"
+)
+def redrive(
+    queue: Annotated[
+        str | None, typer.Argument(help="Move back what is in this one; without it, all are listed.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1, max=500, help="Messages a second at most; by default SQS decides.")
+    ] = None,
+    student: Student = None,
+    json: Json = False,
+) -> None:
+    """List what was put aside in dead-letter queues, or have SQS move it back to where it came from.
+
+    Mend first why the messages failed, or they are back within minutes. To look at a message counts as receiving it.
+    """
+    from brewhaven import redrive as redrive_module
+    from brewhaven import report, status, target
+
+    cloud = target.current(_settings())
+    deployment = status.deployment(cloud, student)
+    queues = redrive_module.dead_letter_queues(deployment)
+    if queue is None:
+        report.dead_letters(queues, json=json)
+        return
+    meant = redrive_module.find(queues, queue)
+    redrive_module.refuse(meant)
+    with console.step(f"Moving what is in the dead-letter queue of {meant.name} back") as step:
+        moved = redrive_module.move(
+            deployment, meant, rate=rate, on_progress=lambda done, of: step.note(f"{done} of {of}")
+        )
+        step.result(f"{moved.moved} moved")
+    report.moved(moved, json=json)
+
+
 @local_app.command("up", epilog="Example: [bold]brewhaven local up[/bold]")
 def local_up() -> None:
     """Start the local cloud alone: an account with nothing deployed, or with what was in it before."""

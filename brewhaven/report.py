@@ -12,6 +12,7 @@ from brewhaven.console import plain_json, say
 from brewhaven.deploy import Deployed
 from brewhaven.destroy import Plan
 from brewhaven.inventory import Findings
+from brewhaven.redrive import DeadLetterQueue, Moved
 from brewhaven.target import Target
 
 
@@ -106,6 +107,59 @@ def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = Fal
         f"{len(findings.items)} things of the course are left, {len(findings.unseen)} kinds could not be looked at.",
         "Run the same command again; what stays must be deleted by hand, in the AWS console or with `aws`.",
     )
+
+
+def dead_letters(queues: list[DeadLetterQueue], *, json: bool = False) -> None:
+    """What was put aside, queue by queue, and what to do about it."""
+    if json:
+        plain_json([queue.as_dict() for queue in queues])
+        return
+    if not queues:
+        say("Nothing that is deployed has a dead-letter queue. Phase 2 brings some: [bold]brewhaven deploy 2[/bold]")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("Dead-letter queue of", no_wrap=True)
+    table.add_column("Messages", justify="right")
+    table.add_column("One of them", overflow="fold")
+    for queue in queues:
+        said = _one_of(queue) or ("" if queue.is_movable else "[dim]of SNS or Lambda: cannot be moved back[/dim]")
+        depth = f"[bold red]{queue.depth}[/bold red]" if queue.depth else "0"
+        table.add_row(escape(queue.name), f"{depth} [dim]+{queue.hidden}[/dim]" if queue.hidden else depth, said)
+    console.out.print(table)
+    say()
+    full = next((queue for queue in queues if queue.depth and queue.is_movable), None)
+    if full:
+        say(f"Next: find in the function's log group why they failed, mend it, then [bold]brewhaven redrive {full.name}")
+    elif any(queue.depth for queue in queues):
+        say("Next: read them with [bold]aws sqs receive-message[/bold]: they never were in a queue to go back to.")
+    else:
+        say("[bold green]Nothing was put aside.[/bold green]")
+
+
+def _one_of(queue: DeadLetterQueue) -> str:
+    """A message in words: what it is about, how often it was received, how old it is."""
+    first = queue.first
+    if first is None:
+        return ""
+    ids = " ".join(f"{name} {value}" for name, value in first.ids.items()) or f"{first.body!r}"
+    moving = " [yellow]being moved[/yellow]" if queue.task == "RUNNING" else ""
+    return f"{escape(ids)} [dim]received {first.received} times, {_age(first.age_seconds)} old[/dim]{moving}"
+
+
+def _age(seconds: int) -> str:
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def moved(what: Moved, *, json: bool = False) -> None:
+    """What SQS has moved, and what to look at then."""
+    if json:
+        plain_json({"queue": what.queue, "status": what.status, "moved": what.moved, "seconds": round(what.seconds, 1)})
+        return
+    say(f"[bold green]{what.moved} messages are back where they came from.[/bold green]")
+    say("Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again failed again: its cause is not mended.")
 
 
 def status(answer: dict[str, Any], *, json: bool = False) -> None:
