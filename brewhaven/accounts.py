@@ -39,9 +39,7 @@ def demo_accounts(settings: CloudSettings, cloud: Target, stack_id: str, deploye
         with console.step("Making accounts for the barista and the manager"):
             environment = _shop_environment(cloud, stack_id, deployed.outputs)
             with ThreadPoolExecutor() as both:
-                accounts = list(
-                    both.map(lambda role: _make(role, f"{role}@brew-haven.example", environment), ROLES)
-                )
+                accounts = list(both.map(lambda role: _make(role, f"{role}@brew-haven.example", environment), ROLES))
         path.touch(mode=0o600)
         path.write_text(json.dumps({"stack": creation, "accounts": accounts}, indent=1) + "\n")
         return accounts

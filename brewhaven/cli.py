@@ -268,6 +268,23 @@ def local_psql(
     psql.run(settings, target.local(settings), instance, context.args)
 
 
+@local_app.command(
+    "valkey-cli",
+    epilog="Example: [bold]brewhaven local valkey-cli DBSIZE[/bold]",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def local_valkey_cli(
+    context: typer.Context,
+    group: Annotated[str | None, typer.Option("--group", help="Which replication group, of several.")] = None,
+) -> None:
+    """Open valkey-cli on a cache of the local cloud, with TLS and its secret; what follows is for valkey-cli itself."""
+    from brewhaven import target
+    from brewhaven.local import caches
+
+    settings = _settings()
+    caches.run(target.local(settings), group, context.args)
+
+
 @local_app.command("reset", epilog="Example: [bold]brewhaven local reset[/bold]")
 def local_reset() -> None:
     """Empty the local account: every stack, table, bucket and process in it is gone."""

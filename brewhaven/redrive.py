@@ -172,7 +172,7 @@ def move(
         if time.monotonic() - started > LONGEST_SECONDS:
             raise RedriveError(
                 f"The move of {queue.name} still runs after {LONGEST_SECONDS // 60} minutes: {moved} of {of}.",
-                f"It goes on by itself: `aws sqs list-message-move-tasks --source-arn {queue.arn}` shows how far it is.",
+                f"It goes on; `aws sqs list-message-move-tasks --source-arn {queue.arn}` shows how far it is.",
             )
         time.sleep(POLL_SECONDS)
     if task["Status"] != "COMPLETED":

@@ -187,7 +187,7 @@ def _next_step(answer: dict[str, Any]) -> str:
     if answer["problem"]:
         return "brewhaven up" if local else "sign in to AWS, then `brewhaven use aws`"
     if missing:
-        return "brewhaven up" if local else f"brewhaven deploy {missing['number']}"
+        return "brewhaven up" if local and missing["number"] == 1 else f"brewhaven deploy {missing['number']}"
     if answer["open_fault"]:
         return "mend what `brewhaven break` broke: `brewhaven hint` helps, `brewhaven fix --check` says when it is done"
     broken = [

@@ -62,7 +62,7 @@ QUOTAS = (
     Quota("VPCs in the region", "vpc", "L-F678F1CE", 1, 1, "the shop's network is one"),
     Quota("Load balancers", "elasticloadbalancing", "L-53DA6B97", 1, 1, "one stands before the tasks"),
     Quota("DB instances", "rds", "L-7B6409FD", 1, 2, "the orders database is one, and each copy is one more"),
-    Quota("Manual DB snapshots", "rds", "L-272F1212", 1, 2, "a backup by hand, and database_on_destroy=snapshot, make one"),
+    Quota("Manual DB snapshots", "rds", "L-272F1212", 1, 2, "database_on_destroy=snapshot makes one"),
     Quota("ElastiCache nodes in the region", "elasticache", "L-DFE45DF3", 1, 2, "the shop's cache is one"),
     Quota("Interface endpoints of a VPC", "vpc", "L-29B6F2EB", 2, 2, "functions in the network reach two services"),
     Quota("Functions at a time", "lambda", "L-B99A9384", 10, 2, "five workers, and what they set going"),

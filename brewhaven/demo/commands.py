@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="See what is deployed at work: each hop as it happens, and its time.")
 PATIENCE = {"local": 30.0, "aws": 90.0}
 THIS_MACHINE = (
-    "Functions are processes of this machine here, so their times, above all those of a cold start, are this machine's. "
+    "Functions are processes of this machine here, so their times, above all those of a cold start, are its own. "
     "`brewhaven local status` says what else is only recorded."
 )
 Wait = Annotated[

@@ -240,9 +240,9 @@ class FileProcessing:
 
     def _item(self, key: str) -> dict[str, Any] | None:
         where = {"pk": {"S": f"PICTURE#{_name(key)}"}, "sk": {"S": "PICTURE"}}
-        item: dict[str, Any] | None = self.table.get_item(
-            TableName=self._catalog, Key=where, ConsistentRead=True
-        ).get("Item")
+        item: dict[str, Any] | None = self.table.get_item(TableName=self._catalog, Key=where, ConsistentRead=True).get(
+            "Item"
+        )
         return item
 
     @property

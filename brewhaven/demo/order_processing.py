@@ -40,8 +40,8 @@ FIRST_HOP = (
 )
 SIGNED_UP = "The customer signs up for the demo, because guests have no account and so get no points."
 INBOX = (
-    "The notice is an item of the customer's inbox. A phone is told as well where one is registered, and a mailbox where "
-    "the switch email_sender is set; this customer has neither."
+    "The notice is an item of the customer's inbox. A phone is told as well where one is registered, and a mailbox "
+    "where the switch email_sender is set; this customer has neither."
 )
 STAYS = (
     "the cancelled order with its rows in PostgreSQL: a shop keeps its books, so nothing there is deleted",

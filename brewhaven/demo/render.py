@@ -40,7 +40,7 @@ def _table(journey: Journey) -> Table:
 
 
 def _mark(hop: Hop) -> str:
-    return {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[dim]–[/dim]"}[hop.happened]
+    return {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[dim]-[/dim]"}[hop.happened]
 
 
 def _took(hop: Hop) -> str:

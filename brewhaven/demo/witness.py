@@ -132,9 +132,7 @@ class Listener:
         return wait_for(look, seconds)
 
     def _receive(self) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=RECEIVE_SECONDS
-        )
+        answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=RECEIVE_SECONDS)
         messages = answer.get("Messages", [])
         for message in messages:
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
