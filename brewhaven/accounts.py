@@ -10,6 +10,7 @@ import json
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,28 +37,37 @@ def demo_accounts(settings: CloudSettings, cloud: Target, stack_id: str, deploye
     creation = stacks.creation_id(cloud, stack_id)
     if kept.get("stack") != creation:
         with console.step("Making accounts for the barista and the manager"):
-            environment = _shop_environment(cloud, stack_id, deployed)
+            environment = _shop_environment(cloud, stack_id, deployed.outputs)
             with ThreadPoolExecutor() as both:
-                accounts = list(both.map(lambda role: _make(role, environment), ROLES))
+                accounts = list(both.map(lambda role: _make(role, f"{role}@brew-haven.example", environment), ROLES))
         path.touch(mode=0o600)
         path.write_text(json.dumps({"stack": creation, "accounts": accounts}, indent=1) + "\n")
         return accounts
     return list(kept["accounts"])
 
 
-def _shop_environment(cloud: Target, stack_id: str, deployed: Deployed) -> dict[str, str]:
+def make(cloud: Target, stack_id: str, outputs: Mapping[str, str], role: str, email: str) -> dict[str, str]:
+    """Make an account of the staff on either cloud, with the operator's own rights: role, email and password.
+
+    Raises:
+        BrewHavenError: The shop refused.
+    """
+    return _make(role, email, _shop_environment(cloud, stack_id, outputs))
+
+
+def _shop_environment(cloud: Target, stack_id: str, outputs: Mapping[str, str]) -> dict[str, str]:
     """What the task definition tells the shop, for a process of the operator's."""
     return {
         **cloud.environment,
         "PYTHONPATH": str(REPOSITORY / "storefront"),
-        "CATALOG_TABLE": deployed.outputs["CatalogTableName"],
-        "ASSET_BUCKET": deployed.outputs["AssetBucketName"],
+        "CATALOG_TABLE": outputs["CatalogTableName"],
+        "ASSET_BUCKET": outputs["AssetBucketName"],
         "SESSION_SECRET_ARN": _session_secret(cloud, stack_id),
     }
 
 
-def _make(role: str, environment: dict[str, str]) -> dict[str, str]:
-    account = {"role": role, "email": f"{role}@brew-haven.example", "password": secrets.token_urlsafe(12)}
+def _make(role: str, email: str, environment: dict[str, str]) -> dict[str, str]:
+    account = {"role": role, "email": email, "password": secrets.token_urlsafe(12)}
     done = subprocess.run(
         [sys.executable, "-m", "shop.admin", "create-staff", "--email", account["email"], "--role", role,
          "--password-stdin"],

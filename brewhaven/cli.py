@@ -13,6 +13,7 @@ import typer
 from brewhaven import console
 from brewhaven.course import commands as course_commands
 from brewhaven.course.faults import commands as fault_commands
+from brewhaven.demo import commands as demo_commands
 from brewhaven.diff.command import diff
 from brewhaven.errors import FAILURE, LEFT_OVER, SUCCESS
 from brewhaven.exercises import commands as exercise_commands
@@ -41,6 +42,7 @@ app.add_typer(exercise_commands.app, name="exercise")
 app.command("break", epilog=fault_commands.BREAK_EPILOG)(fault_commands.break_)
 app.command(epilog=fault_commands.HINT_EPILOG)(fault_commands.hint)
 app.command(epilog=fault_commands.FIX_EPILOG)(fault_commands.fix)
+app.add_typer(demo_commands.app, name="demo")
 app.command(epilog="Example: [bold]brewhaven doctor[/bold]")(course_commands.doctor)
 app.command(epilog="Example: [bold]brewhaven diff 1.2 1.3[/bold], or [bold]brewhaven diff 0 1 --present[/bold]")(diff)
 
@@ -184,6 +186,43 @@ def status(student: Student = None, json: Json = False) -> None:
     report.status(status_module.status(_settings(), student), json=json)
 
 
+@app.command(
+    epilog="Example: [bold]brewhaven redrive[/bold] to look, then "
+    "[bold]brewhaven redrive OrderPipelineOrders[/bold] to move them back"
+)
+def redrive(
+    queue: Annotated[
+        str | None, typer.Argument(help="Move back what is in this one; without it, all are listed.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1, max=500, help="Messages a second at most; by default SQS decides.")
+    ] = None,
+    student: Student = None,
+    json: Json = False,
+) -> None:
+    """List what was put aside in dead-letter queues, or have SQS move it back to where it came from.
+
+    Mend first why the messages failed, or they are back within minutes. To look at a message counts as receiving it.
+    """
+    from brewhaven import redrive as redrive_module
+    from brewhaven import report, status, target
+
+    cloud = target.current(_settings())
+    deployment = status.deployment(cloud, student)
+    queues = redrive_module.dead_letter_queues(deployment)
+    if queue is None:
+        report.dead_letters(queues, json=json)
+        return
+    meant = redrive_module.find(queues, queue)
+    redrive_module.refuse(meant)
+    with console.step(f"Moving what is in the dead-letter queue of {meant.name} back") as step:
+        moved = redrive_module.move(
+            deployment, meant, rate=rate, on_progress=lambda done, of: step.note(f"{done} of {of}")
+        )
+        step.result(f"{moved.moved} moved")
+    report.moved(moved, json=json)
+
+
 @local_app.command("up", epilog="Example: [bold]brewhaven local up[/bold]")
 def local_up() -> None:
     """Start the local cloud alone: an account with nothing deployed, or with what was in it before."""
@@ -227,6 +266,23 @@ def local_psql(
 
     settings = _settings()
     psql.run(settings, target.local(settings), instance, context.args)
+
+
+@local_app.command(
+    "valkey-cli",
+    epilog="Example: [bold]brewhaven local valkey-cli DBSIZE[/bold]",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def local_valkey_cli(
+    context: typer.Context,
+    group: Annotated[str | None, typer.Option("--group", help="Which replication group, of several.")] = None,
+) -> None:
+    """Open valkey-cli on a cache of the local cloud, with TLS and its secret; what follows is for valkey-cli itself."""
+    from brewhaven import target
+    from brewhaven.local import caches
+
+    settings = _settings()
+    caches.run(target.local(settings), group, context.args)
 
 
 @local_app.command("reset", epilog="Example: [bold]brewhaven local reset[/bold]")

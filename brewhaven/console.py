@@ -30,12 +30,21 @@ class Step:
         self.detail = ""
         self.started = time.monotonic()
         self.failed = False
+        self.timed = True
+        self.measured: float | None = None
         self._status: Status | None = None
         self._said = self.started
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    @property
+    def took(self) -> str:
+        """The time behind a finished step, with a space before it; empty where nobody knows it."""
+        if not self.timed:
+            return ""
+        return f" [dim]{self.seconds:.1f} s[/dim]" if self.measured is None else f" [dim]{self.measured:.3f} s[/dim]"
 
     def note(self, detail: str) -> None:
         """Say where the work is; what was noted last stays beside the finished step."""
@@ -50,6 +59,10 @@ class Step:
         """Mark the step as failed without an exception."""
         self.failed = True
         self.detail = detail
+
+    def measure(self, seconds: float | None) -> None:
+        """Show this time instead of how long was watched; None where nobody knows."""
+        self.timed, self.measured = seconds is not None, seconds
 
     def tick(self) -> None:
         """Show elapsed time and detail: in place on a terminal, else a line now and then."""
@@ -89,7 +102,7 @@ def step(title: str) -> Iterator[Step]:
         ticker.join()
         if status is not None:
             status.stop()
-        line = f"{mark} {escape(title)} [dim]{work.seconds:.1f} s[/dim]"
+        line = f"{mark} {escape(title)}{work.took}"
         err.print(f"{line}  [dim]{escape(work.detail)}[/dim]" if work.detail else line, soft_wrap=True)
 
 

@@ -7,13 +7,15 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from brewhaven import cdk, console, course, stacks, target
 from brewhaven.course.whereabouts import UnknownStateError, deployed_lesson
 from brewhaven.errors import BrewHavenError, UsageError
+from brewhaven.local import caches, psql
 from brewhaven.local.settings import CloudSettings
 from brewhaven.target import Target
 from brewhaven.unchanged import Deployments, fingerprint
@@ -61,6 +63,7 @@ class Deployed:
     services: dict[str, int]
     changed: bool
     seconds: float
+    doors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def shop_url(self) -> str | None:
@@ -140,7 +143,22 @@ def deploy(settings: CloudSettings, cloud: Target, request: Request) -> Deployed
     if deployed.shop_url:
         with console.step("Waiting for the shop to answer"):
             wait_until_ready(deployed.shop_url, READY_SECONDS[cloud.name])
-    return replace(deployed, changed=deployed.changed or bool(between), seconds=time.monotonic() - started)
+    return replace(
+        deployed,
+        changed=deployed.changed or bool(between),
+        seconds=time.monotonic() - started,
+        doors=_doors(cloud, deployed.outputs),
+    )
+
+
+def _doors(cloud: Target, outputs: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Databases and caches that can be entered from this machine: on AWS none, they are in isolated subnets."""
+    if not cloud.is_local:
+        return {}
+    return {
+        "databases": psql.databases(cloud) if "DatabaseHost" in outputs else [],
+        "caches": caches.caches(cloud) if "CacheHost" in outputs else [],
+    }
 
 
 def _steps(cloud: Target, request: Request) -> list[Request]:

@@ -22,6 +22,7 @@ from brewhaven.target import Target
 
 POLL_SECONDS = {"local": 0.3, "aws": 5.0}
 LONGEST_SECONDS = 45 * 60
+WITH_ORDERS = 2  # the phase whose database holds them
 DELETE_AT_ONCE = 10  # task definitions that one call deletes
 
 
@@ -38,6 +39,16 @@ class Plan:
     scope: tuple[str, ...]
     student: str | None
     whole_course: bool
+
+    @property
+    def first_phase(self) -> int:
+        """The earliest phase that goes."""
+        return min((_phase_of(name) for name in self.scope), default=1)
+
+    @property
+    def takes_orders_along(self) -> bool:
+        """Whether orders were in a database that goes, while the shop stays."""
+        return not self.whole_course and any(_phase_of(name) == WITH_ORDERS for name in self.stacks)
 
 
 def plan(settings: CloudSettings, cloud: Target, first_phase: int, student: str | None) -> Plan:

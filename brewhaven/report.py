@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
@@ -12,7 +13,11 @@ from brewhaven.console import plain_json, say
 from brewhaven.deploy import Deployed
 from brewhaven.destroy import Plan
 from brewhaven.inventory import Findings
+from brewhaven.redrive import DeadLetterQueue, Moved
 from brewhaven.target import Target
+
+BETWEEN_STACKS = ("PublishOutput", "ExportsOutput")
+"""Outputs that the CDK makes for other stacks to read: nobody else needs to."""
 
 
 def deployment(
@@ -30,6 +35,7 @@ def deployment(
                 "changed": deployed.changed,
                 "seconds": round(deployed.seconds, 1),
                 "accounts": accounts or [],
+                **deployed.doors,
             }
         )
         return
@@ -42,6 +48,7 @@ def deployment(
     say(f"[dim]{sum(deployed.services.values())} resources: {counts}  ({deployed.seconds:.0f} s)[/dim]")
     for account in accounts or []:
         say(f"  {account['role']}: {account['email']}  password {account['password']}")
+    _doors(deployed.doors)
     say()
     if deployed.shop_url:
         say("Next: open that address and order a coffee; [bold]brewhaven status[/bold] shows what is behind it,")
@@ -87,7 +94,15 @@ def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = Fal
         return
     if findings.is_empty:
         deleted = f"Deleted {', '.join(plan.stacks)}. " if plan.stacks else "There was no stack to delete. "
-        say(f"[bold green]Nothing of the course is left.[/bold green] {escape(deleted)}")
+        what = "the course" if plan.whole_course else f"phase {plan.first_phase} and later ones"
+        say(f"[bold green]Nothing of {what} is left.[/bold green] {escape(deleted)}")
+        if not plan.whole_course:
+            say("[dim]What earlier phases deployed stays as it was: brewhaven status shows it.[/dim]")
+        if plan.takes_orders_along:
+            say(
+                "[dim]The shop takes orders in DynamoDB again, as in phase 1. Those in PostgreSQL went with the "
+                "database, unless it was deployed with database_on_destroy=snapshot.[/dim]"
+            )
         say(
             f"[dim]Kept: {stacks.BOOTSTRAP_STACK}, the CDK's own stack with its bucket and "
             "its image repository, which every CDK app of the account uses.[/dim]"
@@ -105,6 +120,63 @@ def inventory(cloud: Target, plan: Plan, findings: Findings, *, json: bool = Fal
     console.complain(
         f"{len(findings.items)} things of the course are left, {len(findings.unseen)} kinds could not be looked at.",
         "Run the same command again; what stays must be deleted by hand, in the AWS console or with `aws`.",
+    )
+
+
+def dead_letters(queues: list[DeadLetterQueue], *, json: bool = False) -> None:
+    """What was put aside, queue by queue, and what to do about it."""
+    if json:
+        plain_json([queue.as_dict() for queue in queues])
+        return
+    if not queues:
+        say("Nothing that is deployed has a dead-letter queue. Phase 2 brings some: [bold]brewhaven deploy 2[/bold]")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("Dead-letter queue of", no_wrap=True)
+    table.add_column("Messages", justify="right")
+    table.add_column("One of them", overflow="fold")
+    for queue in queues:
+        said = _one_of(queue) or ("" if queue.is_movable else "[dim]of SNS or Lambda: cannot be moved back[/dim]")
+        depth = f"[bold red]{queue.depth}[/bold red]" if queue.depth else "0"
+        table.add_row(escape(queue.name), f"{depth} [dim]+{queue.hidden}[/dim]" if queue.hidden else depth, said)
+    console.out.print(table)
+    say()
+    full = next((queue for queue in queues if queue.depth and queue.is_movable), None)
+    if full:
+        say(
+            f"Next: find in the function's log group why they failed, mend it, then [bold]brewhaven redrive {full.name}"
+        )
+    elif any(queue.depth for queue in queues):
+        say("Next: read them with [bold]aws sqs receive-message[/bold]: they never were in a queue to go back to.")
+    else:
+        say("[bold green]Nothing was put aside.[/bold green]")
+
+
+def _one_of(queue: DeadLetterQueue) -> str:
+    """A message in words: what it is about, how often it was received, how old it is."""
+    first = queue.first
+    if first is None:
+        return ""
+    ids = " ".join(f"{name} {value}" for name, value in first.ids.items()) or f"{first.body!r}"
+    moving = " [yellow]being moved[/yellow]" if queue.task == "RUNNING" else ""
+    return f"{escape(ids)} [dim]received {first.received} times, {_age(first.age_seconds)} old[/dim]{moving}"
+
+
+def _age(seconds: int) -> str:
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def moved(what: Moved, *, json: bool = False) -> None:
+    """What SQS has moved, and what to look at then."""
+    if json:
+        plain_json({"queue": what.queue, "status": what.status, "moved": what.moved, "seconds": round(what.seconds, 1)})
+        return
+    say(f"[bold green]{what.moved} messages are back where they came from.[/bold green]")
+    say(
+        "Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again failed again: its cause is not mended."
     )
 
 
@@ -133,9 +205,11 @@ def status(answer: dict[str, Any], *, json: bool = False) -> None:
     for phase in answer["phases"]:
         for stack in phase["stacks"].values():
             for name, value in stack["outputs"].items():
-                say(f"  {escape(name)}: {escape(value)}")
+                if not name.startswith(BETWEEN_STACKS):
+                    say(f"  {escape(name)}: {escape(value)}")
     if answer.get("local"):
-        _recorded(answer["local"])
+        _doors(answer["local"])
+        _recorded_in_short(answer["local"])
     say(f"Next: [bold]{escape(answer['next'])}[/bold]")
 
 
@@ -166,17 +240,7 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
     say(f"  AWS APIs    {answer['endpoint']}  (account {answer['account']}, {answer['region']})")
     say(f"  S3 door     {answer['s3_endpoint']}  (plain HTTP, for browsers)")
     say(f"  Listening   {', '.join(map(str, answer['listening']))} on 127.0.0.1")
-    for database in answer["databases"]:
-        say(
-            f"  Database    {escape(database['identifier'])}  {database['status']}  "
-            f"{database['host']}:{database['port']}/{database['database']}  "
-            f"(brewhaven local psql --instance {escape(database['identifier'])})"
-        )
-    for cache in answer["caches"]:
-        say(
-            f"  Cache       {escape(cache['identifier'])}  {cache['status']}  {cache['host']}:{cache['port']}  "
-            f"(valkey-cli {'--tls ' if cache['tls'] else ''}-p {cache['port']} --user NAME)"
-        )
+    _doors(answer)
     for process in answer["processes"]:
         if process["pid"] != answer["pid"]:
             say(f"  Process     {process['pid']}  {process['megabytes']} MB  {escape(process['command'][:90])}")
@@ -186,6 +250,34 @@ def local_status(answer: dict[str, Any], *, json: bool = False) -> None:
         if packages:
             say(f"  Native      {', '.join(packages)}: this machine's wheels; AWS runs those of its own architecture")
     _recorded(answer)
+
+
+def _doors(of: Mapping[str, Any]) -> None:
+    """Where databases and caches answer on this machine, and what connects to them with the deployed credentials."""
+    databases, caches = of.get("databases", []), of.get("caches", [])
+    for database in databases:
+        which = f" --instance {database['identifier']}" if len(databases) > 1 else ""
+        say(
+            f"  Database    {escape(database['identifier'])}  {database['status']}  "
+            f"{database['host']}:{database['port']}/{database['database']}  ([bold]brewhaven local psql{which}[/bold])"
+        )
+    for cache in caches:
+        which = f" --group {cache['identifier']}" if len(caches) > 1 else ""
+        say(
+            f"  Cache       {escape(cache['identifier'])}  {cache['status']}  {cache['host']}:{cache['port']}"
+            f"{' with TLS' if cache['tls'] else ''}  ([bold]brewhaven local valkey-cli{which}[/bold])"
+        )
+
+
+def _recorded_in_short(local: dict[str, Any]) -> None:
+    """How much is recorded only; the sentences are in the local cloud's own status."""
+    count = len(local["recorded_only"])
+    if count:
+        say(
+            f"  [yellow]Recorded only[/yellow]  something of {count} types of resources: brewhaven local status says what"
+        )
+    for sentence in local["stand_ins"].values():
+        say(f"  [yellow]Stand-in[/yellow]  {escape(sentence)}")
 
 
 def _recorded(local: dict[str, Any]) -> None:

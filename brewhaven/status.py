@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from brewhaven import course, processes, stacks, target
 from brewhaven.course import checks
+from brewhaven.course.cloud import Deployment, NotDeployedError
 from brewhaven.course.faults.book import Book
 from brewhaven.course.progress import Progress
 from brewhaven.errors import BrewHavenError
@@ -128,6 +129,20 @@ def status(settings: CloudSettings, student: str | None = None) -> dict[str, Any
     return answer
 
 
+def deployment(cloud: Target, student: str | None) -> Deployment:
+    """The stacks of all phases that are deployed.
+
+    Raises:
+        NotDeployedError: None is.
+    """
+    prefix = f"{student}-" if student else ""
+    named = [prefix + stack for phase in course.phases() for stack in phase.stacks]
+    there = [stack for stack in named if stacks.describe(cloud, stack)]
+    if not there:
+        raise NotDeployedError("Nothing of the course is deployed.", "Run `brewhaven up`, or `brewhaven deploy 1`.")
+    return Deployment(cloud, there)
+
+
 def _phase(phase: course.Phase, cloud: Target | None, student: str | None) -> dict[str, Any]:
     prefix = f"{student}-" if student else ""
     found = {}
@@ -172,7 +187,7 @@ def _next_step(answer: dict[str, Any]) -> str:
     if answer["problem"]:
         return "brewhaven up" if local else "sign in to AWS, then `brewhaven use aws`"
     if missing:
-        return "brewhaven up" if local else f"brewhaven deploy {missing['number']}"
+        return "brewhaven up" if local and missing["number"] == 1 else f"brewhaven deploy {missing['number']}"
     if answer["open_fault"]:
         return "mend what `brewhaven break` broke: `brewhaven hint` helps, `brewhaven fix --check` says when it is done"
     broken = [

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from brewhaven import stacks
+from brewhaven.course import engines
 from brewhaven.course.doctor import Finding
 from brewhaven.deploy import IMAGE_BUILDERS
 from brewhaven.target import Target
@@ -61,9 +62,14 @@ QUOTAS = (
     Quota("VPCs in the region", "vpc", "L-F678F1CE", 1, 1, "the shop's network is one"),
     Quota("Load balancers", "elasticloadbalancing", "L-53DA6B97", 1, 1, "one stands before the tasks"),
     Quota("DB instances", "rds", "L-7B6409FD", 1, 2, "the orders database is one, and each copy is one more"),
+    Quota("Manual DB snapshots", "rds", "L-272F1212", 1, 2, "database_on_destroy=snapshot makes one"),
+    Quota("ElastiCache nodes in the region", "elasticache", "L-DFE45DF3", 1, 2, "the shop's cache is one"),
     Quota("Interface endpoints of a VPC", "vpc", "L-29B6F2EB", 2, 2, "functions in the network reach two services"),
     Quota("Functions at a time", "lambda", "L-B99A9384", 10, 2, "five workers, and what they set going"),
 )
+WORKERS = 5
+"""So many of the worker run at the same time: what the switch ``worker_reserved_concurrency`` would have to give it."""
+
 ALWAYS_UNRESERVED = 100
 """So much of an account's concurrency Lambda does not let anybody reserve."""
 
@@ -113,6 +119,8 @@ def cloud(where: Target, phase: int) -> Iterator[Finding]:
     yield from _quotas(where, phase)
     if phase >= LAMBDA_IS_WORKED_HARD:
         yield _reservable(where)
+    if phase >= engines.PHASE:
+        yield from engines.available(where)
     yield _image_builder(where)
 
 
@@ -163,7 +171,8 @@ def _quotas(where: Target, phase: int) -> Iterator[Finding]:
         try:
             answer = where.client("service-quotas").get_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)
         except (ClientError, BotoCoreError) as error:
-            yield Finding(what, "note", f"could not be asked ({error})", f"{quota.least} needed: {quota.reason}.")
+            remedy = f"Phase {quota.phase} needs {quota.least}: {quota.reason}."
+            yield Finding(what, "note", f"could not be asked ({error})", remedy)
             continue
         value = int(answer["Quota"]["Value"])
         if value < quota.least:
@@ -172,7 +181,7 @@ def _quotas(where: Target, phase: int) -> Iterator[Finding]:
             )
             yield Finding(what, "fail", str(value), remedy)
         else:
-            yield Finding(what, "ok", f"{value}, {quota.least} needed")
+            yield Finding(what, "ok", f"{value}, phase {quota.phase} needs {quota.least}")
 
 
 def _reservable(where: Target) -> Finding:
@@ -184,9 +193,15 @@ def _reservable(where: Target) -> Finding:
         return Finding(what, "note", f"could not be asked ({error})", "Leave worker_reserved_concurrency out.")
     free = max(0, limit["UnreservedConcurrentExecutions"] - ALWAYS_UNRESERVED)
     found = f"{free} of {limit['ConcurrentExecutions']} can be reserved"
-    if free == 0:
-        return Finding(what, "note", found, "Leave worker_reserved_concurrency out: the deployment would fail.")
-    return Finding(what, "ok", found)
+    if free < WORKERS:
+        remedy = (
+            "Leave worker_reserved_concurrency out: "
+            + ("the deployment would fail. " if free == 0 else f"the {WORKERS} workers would not fit. ")
+            + "The event source's maximum concurrency limits them all the same. For more, ask for a higher quota of "
+            "concurrent executions in the Service Quotas console (lambda, L-B99A9384)."
+        )
+        return Finding(what, "note", found, remedy)
+    return Finding(what, "ok", f"{found}, {WORKERS} for the worker would fit")
 
 
 def _image_builder(where: Target) -> Finding:

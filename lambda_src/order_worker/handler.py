@@ -14,6 +14,7 @@ Nothing may happen twice, although everything may arrive twice:
 """
 
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,14 @@ def handle_message(record: "SQSRecord") -> None:
     """One message. What it raises fails this message alone."""
     try:
         event = read_event(record.body)
-        logger.append_keys(event_id=event.id, event_type=event.type, order_id=event.order_id)
+        sent_at = int(record.attributes.sent_timestamp)
+        logger.append_keys(
+            event_id=event.id,
+            event_type=event.type,
+            order_id=event.order_id,
+            sent_at=sent_at,
+            waited_ms=max(0, int(time.time() * 1000) - sent_at),
+        )
         handle_event(message={"id": event.id}, event=event, text=record.body)
     except Exception as error:
         metrics.add_metric("EventsFailed", MetricUnit.Count, 1)
@@ -97,7 +105,7 @@ def handle_message(record: "SQSRecord") -> None:
         )
         raise
     finally:
-        logger.remove_keys(["event_id", "event_type", "order_id"])
+        logger.remove_keys(["event_id", "event_type", "order_id", "sent_at", "waited_ms"])
 
 
 @idempotent_function(  # type: ignore[untyped-decorator]  # Powertools' own type says nothing

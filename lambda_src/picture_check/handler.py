@@ -1,6 +1,7 @@
 """The function's entrance: a batch of messages, each with S3's event of one new picture."""
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -47,7 +48,9 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> "PartialI
 
 def handle_message(record: "SQSRecord") -> None:
     """One message: one picture."""
+    sent_at = int(record.attributes.sent_timestamp)
+    waited_ms = max(0, int(time.time() * 1000) - sent_at)
     upload = read_upload(record.body)
     outcome = picture_check.check(upload)
     metrics.add_metric(f"Pictures{outcome.capitalize()}", MetricUnit.Count, 1)
-    logger.info("picture %s: %s", upload.key, outcome, size=upload.size)
+    logger.info("picture %s: %s", upload.key, outcome, size=upload.size, sent_at=sent_at, waited_ms=waited_ms)

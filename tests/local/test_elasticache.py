@@ -267,7 +267,8 @@ def test_status_lists_it_and_says_what_is_only_recorded(cache: Cache) -> None:
     }  # fmt: skip
     assert "snapshots" in status["recorded_only"]["AWS::ElastiCache::ReplicationGroup"]
     shown = brewhaven(cache.cloud, "local", "status").stdout
-    assert f"valkey-cli --tls -p {cache.outputs['Port']}" in shown
+    assert f"{cache.outputs['Host']}:{cache.outputs['Port']} with TLS" in shown
+    assert "brewhaven local valkey-cli" in shown
 
 
 def test_a_load_of_connections_passes(cache: Cache) -> None:

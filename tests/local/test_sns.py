@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,6 +133,22 @@ def test_raw_and_wrapped(topic: Topic) -> None:
     [body] = topic.bodies(wrapped)
     assert json.loads(body)["Message"] == "hello"
     assert json.loads(body)["MessageAttributes"]["type"] == {"Type": "String", "Value": "order.paid"}
+
+
+def test_a_notification_tells_when_it_was_published_to_the_millisecond(topic: Topic) -> None:
+    url, arn = topic.queue()
+    topic.subscribe(arn)
+    fractions = set()
+    for number in range(8):
+        before = datetime.now(UTC)
+        topic.publish(f"{number}")
+        after = datetime.now(UTC)
+        [body] = topic.bodies(url)
+        told = datetime.fromisoformat(json.loads(body)["Timestamp"].replace("Z", "+00:00"))
+        assert before - timedelta(milliseconds=1) <= told <= after
+        fractions.add(told.microsecond)
+        time.sleep(0.003)
+    assert len(fractions) > 1, "the notifications tell whole seconds alone"
 
 
 @pytest.mark.parametrize("broken", ["queue is gone", "queue is shut", "function is gone"])

@@ -177,6 +177,16 @@ def _redrive(notification: Notification, target: str) -> None:
         logger.warning("%s: its dead-letter queue %s took nothing: %s", notification.topic, target, refused)
 
 
+def _wrapped(  # noqa: PLR0917 - the emulator's own signature, and the moment
+    topic_arn: str, identity: str, text: str, subject: str, attributes: Record, published_at: str
+) -> str:
+    """The notification around a text. It tells the moment of the publication to the millisecond, as SNS does."""
+    from ministack.services import sns
+
+    envelope = json.loads(sns._build_envelope(topic_arn, identity, text, subject, attributes, False))
+    return json.dumps({**envelope, "Timestamp": published_at})
+
+
 def fan_out(  # noqa: PLR0917 - the emulator's own signature
     topic_arn: str,
     identity: str,
@@ -188,9 +198,10 @@ def fan_out(  # noqa: PLR0917 - the emulator's own signature
     message_dedup_id: str = "",
 ) -> None:
     """Send a message to every subscriber whose filter policy admits it."""
-    from ministack.core.responses import request_scope
+    from ministack.core.responses import now_iso, request_scope
     from ministack.services import sns
 
+    published_at = now_iso()
     topic = sns._topic_by_arn_any_scope(topic_arn)
     if topic is None:
         return
@@ -210,7 +221,7 @@ def fan_out(  # noqa: PLR0917 - the emulator's own signature
                 subscription=subscription,
                 identity=identity,
                 message=text,
-                envelope=sns._build_envelope(topic_arn, identity, text, subject, attributes or {}, raw),
+                envelope=text if raw else _wrapped(topic_arn, identity, text, subject, attributes or {}, published_at),
                 attributes=attributes or {},
                 subject=subject or "",
                 group=message_group_id,

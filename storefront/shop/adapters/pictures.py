@@ -7,13 +7,14 @@ for what is not there.  So both mean: nothing there.
 import hashlib
 import threading
 import time
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from shop.adapters.table import speaking
-from shop.domain.catalog import CHECKED_PICTURES
+from shop.domain.catalog import CHECKED_PICTURES, THUMBNAILS
 from shop.domain.errors import Invalid, NotFound, Unavailable
 from shop.domain.ids import is_id, new_id
 from shop.domain.pictures import MAX_BYTES, TYPES, look_at
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _UPLOADS = "media/uploads/incoming/"  # the bucket forgets what is here after a day
 _READ_SECONDS = 900
 _REUSED_SECONDS = 300.0
+_LOOKED_FOR_AGAIN_SECONDS = 30.0
 _UPLOAD_SECONDS = 600
 _MOST_REMEMBERED = 1_000
 _MISSING = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied"}
@@ -41,6 +43,7 @@ class S3Pictures:
         self._client = client
         self._bucket = bucket
         self._signed: dict[str, tuple[float, str]] = {}
+        self._small: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
         self._origins: tuple[str, ...] = ()
 
@@ -58,6 +61,25 @@ class S3Pictures:
                 self._signed.clear()
             self._signed[key] = (time.monotonic() + _REUSED_SECONDS, url)
         return url
+
+    def small_url(self, key: str) -> str:
+        """Uploads get a thumbnail from the picture check of a later phase, within seconds; until then there is none.
+
+        S3 is asked once in five minutes whether it is there, and again soon while it is not.
+        """
+        if not key.startswith(CHECKED_PICTURES):
+            return self.url(key)
+        until, shown = self._small.get(key, (0.0, ""))
+        if time.monotonic() >= until:
+            thumbnail = _thumbnail_of(key)
+            found = self.exists(thumbnail)
+            shown = thumbnail if found else key
+            with self._lock:
+                if len(self._small) >= _MOST_REMEMBERED:
+                    self._small.clear()
+                kept = _REUSED_SECONDS if found else _LOOKED_FOR_AGAIN_SECONDS
+                self._small[key] = (time.monotonic() + kept, shown)
+        return self.url(shown)
 
     def origins(self) -> tuple[str, ...]:
         """Asked of the client's own addresses, so that it is right wherever the bucket is.  Empty until it can sign."""
@@ -118,3 +140,8 @@ class S3Pictures:
                 if error.response["Error"]["Code"] in _MISSING:
                     return None
                 raise
+
+
+def _thumbnail_of(key: str) -> str:
+    """A thumbnail has the name of its picture, and is always WebP."""
+    return f"{THUMBNAILS}{PurePosixPath(key).with_suffix('.webp').name}"

@@ -17,6 +17,7 @@ MAX_EXTRAS = 12
 PRODUCT_ID = re.compile(r"[a-z0-9-]{2,40}")
 MENU_PICTURES = "media/menu/"
 CHECKED_PICTURES = "media/uploads/checked/"
+THUMBNAILS = "media/thumbnails/"
 PICTURE_FOLDERS = (MENU_PICTURES, CHECKED_PICTURES)  # what pages may show; an upload as it arrived is not in them
 
 

@@ -148,6 +148,10 @@ class Pictures(Protocol):
         """An address at which a browser may read this picture for the next minutes."""
         ...
 
+    def small_url(self, key: str) -> str:
+        """The same for the picture's thumbnail, where somebody has made one; else for the picture itself."""
+        ...
+
     def origins(self) -> tuple[str, ...]:
         """The origins that `url` and uploads use, for the content security policy."""
         ...

@@ -93,6 +93,7 @@ class Product(BaseModel):
     available: bool
     picture: str | None = Field(description="The picture's key, to send back when the product is edited.")
     picture_url: str | None = Field(description="Where the page finds the picture.", examples=["/media/menu/a.webp"])
+    thumbnail_url: str | None = Field(description="Where it finds a small one, for cards and lists.")
     picture_alt: str
     sort: int
     retired: bool
@@ -171,6 +172,7 @@ class CartLine(BaseModel):
     unit_price_cents: Cents | None = Field(description="Null when the line cannot be ordered any more.")
     total_cents: Cents | None
     picture_url: str | None
+    thumbnail_url: str | None
     problem: str | None = Field(description="Why this line cannot be ordered now; null when it can.")
 
 
@@ -200,6 +202,7 @@ class OrderLine(BaseModel):
     unit_price_cents: Cents
     total_cents: Cents
     picture_url: str | None
+    thumbnail_url: str | None
 
 
 class OrderStep(BaseModel):

@@ -1,8 +1,9 @@
 """The shop itself: how it is configured, whether it lives, and its pictures."""
 
 from datetime import time
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
 from shop.domain import hours
@@ -62,17 +63,24 @@ def get_config(shop: Shop) -> schemas.Config:
     "/media/{key:path}",
     status_code=302,
     response_class=RedirectResponse,
-    responses={302: {"description": "Where the picture is for the next minutes."}, **documented(404, 503)},
+    responses={302: {"description": "Where the picture is for the next minutes."}, **documented(404, 422, 503)},
     openapi_extra=PUBLIC,
     operation_id="getPicture",
     summary="A picture, straight from the bucket",
 )
-def get_picture(shop: Shop, key: str) -> RedirectResponse:
+def get_picture(
+    shop: Shop,
+    key: str,
+    size: Annotated[
+        Literal["full", "small"], Query(description="Small: a thumbnail where there is one, else the picture itself.")
+    ] = "full",
+) -> RedirectResponse:
     name = f"media/{key}"
     good = len(name) <= _LONGEST_KEY and name.isascii() and name.isprintable() and ".." not in name
     if not good or not name.startswith(PICTURE_FOLDERS):
         raise NotFound("There is no such picture.")
-    return RedirectResponse(shop.pictures.url(name), 302, headers={"Cache-Control": "private, max-age=300"})
+    url = shop.pictures.small_url(name) if size == "small" else shop.pictures.url(name)
+    return RedirectResponse(url, 302, headers={"Cache-Control": "private, max-age=300"})
 
 
 # Monitors and `curl --head` ask with HEAD; the answer is GET's without its body, so the contract does not repeat it.

@@ -37,7 +37,7 @@ function cartLine(line) {
   const say = (job) => job.catch((problem) => toast(problem.detail, 'bad'));
   const chosen = [line.size_name, ...line.extra_names].filter(Boolean).join(' · ');
   return h('li', { class: 'cart-line' },
-    picture(line.picture_url, '', { width: 88, height: 66 }),
+    picture(line.thumbnail_url, '', { width: 88, height: 66 }),
     h('div', {},
       h('div', { class: 'split' }, h('h3', {}, written(line.name)),
         h('span', { class: 'number' }, line.total_cents === null ? '' : money(line.total_cents))),

@@ -91,7 +91,7 @@ function drawList(list) {
   fill(list, shown.length ? h('table', {},
     h('thead', {}, h('tr', {}, ['Product', 'Category', 'Price', 'Stock', ''].map((name) => h('th', { scope: 'col' }, name || h('span', { class: 'visually-hidden' }, 'Actions'))))),
     h('tbody', {}, shown.map((product) => h('tr', { class: product.retired ? 'retired' : '', dataset: { product: product.id } },
-      h('th', { scope: 'row' }, h('div', { class: 'named' }, picture(product.picture_url, '', { width: 64, height: 48 }), h('span', {}, written(product.name),
+      h('th', { scope: 'row' }, h('div', { class: 'named' }, picture(product.thumbnail_url, '', { width: 64, height: 48 }), h('span', {}, written(product.name),
         product.retired ? h('span', { class: 'tag hot' }, 'Retired') : null))),
       h('td', {}, names.get(product.category) ?? product.category),
       h('td', { class: 'number' }, product.sizes.map(({ price_cents: price }) => money(price)).join(' / ')),

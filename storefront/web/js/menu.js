@@ -87,7 +87,7 @@ function card(product, eager) {
 function newCard(product, eager) {
   const from = product.sizes.length > 1 ? h('span', { class: 'soft from' }, 'from ') : null;
   return h('li', { class: `item ${product.available ? '' : 'gone'}` },
-    h('div', { class: 'item-picture' }, picture(product.picture_url, product.picture_alt, { eager })),
+    h('div', { class: 'item-picture' }, picture(product.thumbnail_url, product.picture_alt, { eager })),
     product.available ? h('button', { type: 'button', class: 'item-add', 'aria-label': `Add ${product.name} to the cart`, onclick: () => quickAdd(product) }, icon('plus')) : null,
     h('div', { class: 'item-text' },
       h('h3', {}, h('a', { class: 'item-open', href: `#product/${product.id}` }, written(product.name))),

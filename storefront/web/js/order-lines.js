@@ -18,5 +18,5 @@ export const totalLine = (cents) => h('p', { class: 'split total rule' }, h('spa
 
 /** The pictures of an order's first lines; the list beside them says the same in words. */
 export function thumbs(lines, width, height) {
-  return h('ul', { class: 'thumbs', 'aria-hidden': 'true' }, lines.slice(0, 4).map((line) => h('li', {}, picture(line.picture_url, '', { width, height }))));
+  return h('ul', { class: 'thumbs', 'aria-hidden': 'true' }, lines.slice(0, 4).map((line) => h('li', {}, picture(line.thumbnail_url, '', { width, height }))));
 }

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from brewhaven.course import doctor, readiness, render
+from brew_constructs import order_database, order_pipeline, shop_cache
+from brewhaven.course import doctor, engines, readiness, render
 from brewhaven.course.doctor import Finding
 from brewhaven.local.settings import HOST, CloudSettings
 from brewhaven.target import Target
@@ -95,17 +96,93 @@ def test_a_quota_that_cannot_be_asked_is_no_failure() -> None:
     ("answer", "state", "says"),
     [
         ({"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}, "note", "0 of 10 can be reserved"),
-        ({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 995}, "ok", "895 of 1000 can be reserved"),
+        ({"ConcurrentExecutions": 103, "UnreservedConcurrentExecutions": 103}, "note", "3 of 103 can be reserved"),
+        ({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 995}, "ok", "5 for the worker would fit"),
         (error("AccessDeniedException"), "note", "could not be asked"),
     ],
 )
 def test_how_much_concurrency_can_be_reserved_is_said_from_phase_2_on(answer: Any, state: str, says: str) -> None:
     settings = answer if isinstance(answer, Exception) else {"AccountLimit": answer}
-    account = aws(**{"lambda": Client(get_account_settings=settings)})
-    found = {finding.what: finding for finding in readiness.cloud(account, 2)}["Reserved concurrency"]
+    found = orders(**{"lambda": Client(get_account_settings=settings)})["Reserved concurrency"]
     assert (found.state, says in found.found) == (state, True)
     assert bool(found.remedy) is (state == "note")
-    assert "Reserved concurrency" not in states(account)
+    assert "Reserved concurrency" not in states(aws())
+
+
+def orders(**clients: Client) -> dict[str, Any]:
+    """What is found of phase 2's needs in an account that has everything but what is given."""
+    everything = {
+        "rds": Client(
+            describe_db_engine_versions={"DBEngineVersions": [{"EngineVersion": "16.10"}]},
+            describe_orderable_db_instance_options={"OrderableDBInstanceOptions": [{"EngineVersion": "16.10"}]},
+        ),
+        "elasticache": Client(describe_cache_engine_versions={"CacheEngineVersions": [{"EngineVersion": "8.0"}]}),
+        "lambda": Client(
+            get_account_settings={"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 995}}
+        ),
+        "service_quotas": Client(get_service_quota={"Quota": {"Value": 40.0}}),
+        **clients,
+    }
+    return {finding.what: finding for finding in readiness.cloud(aws(**everything), 2)}
+
+
+DATABASE, CACHE = f"RDS for PostgreSQL {engines.POSTGRES}", f"ElastiCache for Valkey {engines.VALKEY}"
+
+
+def test_an_account_that_has_everything_of_phase_2_is_ready() -> None:
+    found = orders()
+    assert (found[DATABASE].state, found[DATABASE].found) == ("ok", "16.10 is the default, on db.t4g.micro")
+    assert found[CACHE].state == "ok"
+    assert found["Quota: ElastiCache nodes in the region"].found == "40, phase 2 needs 1"
+    assert {what for what, finding in found.items() if finding.state == "fail"} == set()
+
+
+@pytest.mark.parametrize(
+    ("service", "answers", "what", "says"),
+    [
+        ("rds", {"describe_db_engine_versions": {"DBEngineVersions": []}}, DATABASE, "not in eu-central-1"),
+        (
+            "rds",
+            {
+                "describe_db_engine_versions": {"DBEngineVersions": [{"EngineVersion": "16.10"}]},
+                "describe_orderable_db_instance_options": {"OrderableDBInstanceOptions": []},
+            },
+            DATABASE,
+            "not on db.t4g.micro",
+        ),
+        ("elasticache", {"describe_cache_engine_versions": {"CacheEngineVersions": []}}, CACHE, "not in eu-central-1"),
+        (
+            "service_quotas",
+            {"get_service_quota": {"Quota": {"Value": 0.0}}},
+            "Quota: ElastiCache nodes in the region",
+            "0",
+        ),
+    ],
+)
+def test_what_phase_2_lacks_fails_with_a_remedy(service: str, answers: Any, what: str, says: str) -> None:
+    found = orders(**{service: Client(**answers)})[what]
+    assert found.state == "fail"
+    assert says in found.found
+    assert found.remedy
+
+
+def test_an_engine_that_cannot_be_asked_about_is_no_failure() -> None:
+    found = orders(rds=Client(describe_db_engine_versions=error("AccessDenied")))[DATABASE]
+    assert (found.state, bool(found.remedy)) == ("note", True)
+
+
+def test_phase_1_needs_neither_database_nor_cache() -> None:
+    found = states(aws())
+    assert DATABASE not in found
+    assert CACHE not in found
+
+
+def test_the_engines_that_are_asked_about_are_those_of_the_stack() -> None:
+    assert order_database._ENGINE.engine_version is not None
+    assert order_database._ENGINE.engine_version.full_version == engines.POSTGRES
+    assert f"db.{order_database._SIZE.to_string()}" == engines.INSTANCE_CLASS
+    assert (shop_cache.ENGINE, shop_cache.ENGINE_VERSION) == ("valkey", engines.VALKEY)
+    assert order_pipeline.WORKERS == readiness.WORKERS
 
 
 def test_a_region_without_a_service_fails() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import struct
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -91,6 +92,45 @@ def test_an_uploaded_picture_appears_in_the_menu(manager: Browser, guest: Browse
     assert moved.headers["Cache-Control"] == "private, max-age=300"
     got = requests.get(moved.headers["Location"], timeout=10)
     assert (got.content, got.headers["Content-Type"]) == (png(), "image/png")
+
+
+def located(guest: Browser, url: str) -> str:
+    """The key of the object that an address of the shop leads to."""
+    moved = guest.raw("GET", url)
+    assert moved.status_code == 302
+    return urlsplit(moved.headers["Location"]).path.rpartition("media/")[2]
+
+
+def test_a_card_shows_the_thumbnail_once_there_is_one_and_the_picture_until_then(
+    manager: Browser, guest: Browser, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id, _ = upload(manager, png(5, 7))
+    key = manager.post(f"/api/uploads/{upload_id}/complete")["picture"]
+    product = add(manager, {**PRODUCT, "name": "Small", "picture": key, "picture_alt": "A cortado"})
+    shown = guest.get(f"/api/menu/{product['id']}")
+    assert located(guest, shown["thumbnail_url"]) == key.removeprefix("media/")
+    name = key.rpartition("/")[2].removesuffix(".png")
+    boto3.client("s3").put_object(Bucket="assets", Key=f"media/thumbnails/{name}.webp", Body=webp())
+    services.pictures._small.clear()  # half a minute later
+    assert located(guest, shown["thumbnail_url"]) == f"thumbnails/{name}.webp"
+    assert located(guest, shown["picture_url"]) == key.removeprefix("media/")
+
+    def asked(*_: Any) -> Any:
+        raise AssertionError("it is known that the thumbnail is there")
+
+    monkeypatch.setattr(services.pictures, "exists", asked)
+    assert located(guest, shown["thumbnail_url"]) == f"thumbnails/{name}.webp"
+
+
+def test_a_picture_of_the_menu_itself_has_no_second_address(guest: Browser) -> None:
+    latte = guest.get("/api/menu/latte")
+    assert latte["thumbnail_url"] == latte["picture_url"]
+
+
+def test_no_page_reaches_a_thumbnail_or_a_size_that_is_none(guest: Browser) -> None:
+    guest.get("/media/thumbnails/any.webp", expect=404)
+    guest.get("/media/uploads/incoming/any?size=small", expect=404)
+    guest.get("/media/menu/latte.webp?size=huge", expect=422)
 
 
 def test_the_declared_type_does_not_decide(manager: Browser) -> None:
