@@ -216,7 +216,7 @@ class _OverError(Exception):
 
 
 def watched(
-    exercise: Exercise, folder: Path, saves: list[str | None], file: str = CODE
+    exercise: Exercise, folder: Path, saves: list[str | None], file: str = CODE, patience: float = 2.0
 ) -> list[tuple[Verdict, float | None]]:
     """What a watch says while these texts are saved one after the other; None deletes the file."""
     said: list[tuple[Verdict, float | None]] = []
@@ -234,7 +234,7 @@ def watched(
             (folder / file).write_text(text)
 
     seen: list[tuple[Verdict, float | None]] = []
-    with Workshop(patience=2.0) as workshop, pytest.raises(_OverError):
+    with Workshop(patience) as workshop, pytest.raises(_OverError):
         watch(exercise, folder, workshop, lambda verdict, since: said.append((verdict, since)), pause)
     return said
 
@@ -253,7 +253,7 @@ def test_watching_judges_each_save_and_survives_all_of_them(exercise: Exercise, 
 def test_saving_what_is_not_python_is_a_save_too() -> None:
     cards = find("gift-cards")
     solution = cards.solution_files()["0002.sql"]
-    said = watched(cards, workspace.start(cards).folder, ["nonsense;", solution], "0002.sql")
+    said = watched(cards, workspace.start(cards).folder, ["nonsense;", solution], "0002.sql", patience=60)
     assert [verdict.passed for verdict, _ in said] == [False, False, True]
     assert said[1][0].report is not None
     assert 'syntax error at or near "nonsense"' in said[1][0].report.findings[0].what
