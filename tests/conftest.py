@@ -5,11 +5,14 @@ Synthesizing takes seconds and reading a template milliseconds, so no test synth
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.plugins import engines
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "111122223333"
@@ -124,3 +127,37 @@ def synthesize_alone(new_app: Callable[..., Any], pytestconfig: pytest.Config) -
         return pytestconfig.hook.pytest_template_alone(build=stack)
 
     return synthesize
+
+
+@pytest.fixture(scope="session")
+def engine_certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """An authority, and a certificate of `localhost` by it with its key, for the doors of PostgreSQL and Valkey."""
+    from brewhaven.local.tls import ensure_certificates  # noqa: PLC0415  (as above)
+
+    return ensure_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(engine_certificates: tuple[Path, Path, Path]) -> Iterator["engines.Postgres"]:
+    """The session's PostgreSQL; whoever stops it starts it again."""
+    from tests.plugins import engines  # noqa: PLC0415  (as above)
+
+    engine = engines.Postgres(*engine_certificates[1:])
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture(scope="session")
+def valkey_engine(engine_certificates: tuple[Path, Path, Path]) -> Iterator["engines.Valkey"]:
+    """The session's Valkey; whoever stops it starts it again."""
+    from tests.plugins import engines  # noqa: PLC0415  (as above)
+
+    engine = engines.Valkey(*engine_certificates[1:])
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()

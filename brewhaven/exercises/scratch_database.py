@@ -21,7 +21,7 @@ from brewhaven.errors import BrewHavenError
 from brewhaven.local.engines.postgres_programs import as_database_user, hand_over, server_programs, version
 from brewhaven.local.settings import CloudSettings
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 8.0
 STATEMENT_MILLISECONDS = 2000
 _SAID = re.compile(r"^NOTICE:  brew (?P<number>\d+) (?P<outcome>[a-z]+) (?P<code>\w*)\|(?P<text>.*)$", re.MULTILINE)
 
@@ -103,7 +103,7 @@ begin
     {asking}
     {leave}
   exception when sqlstate 'BREW0' then null;
-  when others then
+  when query_canceled or assert_failure or others then  -- `others` alone leaves these two out
     get stacked diagnostics code = returned_sqlstate, said = message_text;
   end;
   if code is null then

@@ -24,8 +24,9 @@ EXERCISES = all_exercises()
 NAMES = [each.id for each in EXERCISES]
 
 
-def test_phase_1_has_at_least_six() -> None:
-    assert sum(each.lesson.startswith("1.") for each in EXERCISES) >= 6
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_phase_has_at_least_six(phase: int) -> None:
+    assert sum(each.lesson.startswith(f"{phase}.") for each in EXERCISES) >= 6
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=NAMES)
@@ -116,6 +117,17 @@ def test_a_rule_that_does_not_hold_everywhere_is_found(
     verdict = judge(bucket, tmp_path, workshop)
     assert verdict.report is not None, verdict.broken
     assert said in {finding.check: finding.what for finding in verdict.report.findings}["old-versions-go"]
+
+
+def test_a_wrong_answer_of_any_kind_of_file_is_proved_or_told(tmp_path: Path) -> None:
+    course = load()
+    copy = tmp_path / "exercises" / "gift-cards"
+    shutil.copytree(declared.find("gift-cards").folder, copy)
+    (copy / "wrong" / "forgotten.sql").write_text("select 1;")
+    only = dataclasses.replace(course, phases=(dataclasses.replace(course.phases[1], folder=tmp_path),))
+    assert [problem.message for problem in lint.problems(only)] == [
+        "wrong/forgotten.sql is named by no [[wrong]], so nothing proves its explanation"
+    ]
 
 
 def test_a_declaration_that_is_not_whole_is_named(tmp_path: Path) -> None:

@@ -215,7 +215,9 @@ class _OverError(Exception):
     pass
 
 
-def watched(exercise: Exercise, folder: Path, saves: list[str | None]) -> list[tuple[Verdict, float | None]]:
+def watched(
+    exercise: Exercise, folder: Path, saves: list[str | None], file: str = CODE, patience: float = 2.0
+) -> list[tuple[Verdict, float | None]]:
     """What a watch says while these texts are saved one after the other; None deletes the file."""
     said: list[tuple[Verdict, float | None]] = []
 
@@ -227,12 +229,12 @@ def watched(exercise: Exercise, folder: Path, saves: list[str | None]) -> list[t
             raise _OverError
         text = saves.pop(0)
         if text is None:
-            (folder / CODE).unlink()
+            (folder / file).unlink()
         else:
-            (folder / CODE).write_text(text)
+            (folder / file).write_text(text)
 
     seen: list[tuple[Verdict, float | None]] = []
-    with Workshop(patience=2.0) as workshop, pytest.raises(_OverError):
+    with Workshop(patience) as workshop, pytest.raises(_OverError):
         watch(exercise, folder, workshop, lambda verdict, since: said.append((verdict, since)), pause)
     return said
 
@@ -246,6 +248,15 @@ def test_watching_judges_each_save_and_survives_all_of_them(exercise: Exercise, 
         assert part in what
     assert said[0][1] is None, "nothing was saved before the first look"
     assert said[-1][1] is not None
+
+
+def test_saving_what_is_not_python_is_a_save_too() -> None:
+    cards = find("gift-cards")
+    solution = cards.solution_files()["0002.sql"]
+    said = watched(cards, workspace.start(cards).folder, ["nonsense;", solution], "0002.sql", patience=60)
+    assert [verdict.passed for verdict, _ in said] == [False, False, True]
+    assert said[1][0].report is not None
+    assert 'syntax error at or near "nonsense"' in said[1][0].report.findings[0].what
 
 
 def test_a_stack_that_is_nothing_like_the_start_is_told_in_words(exercise: Exercise, folder: Path) -> None:

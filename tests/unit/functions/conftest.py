@@ -11,27 +11,10 @@ from typing import Any
 import pytest
 from pg8000.native import Connection
 
-from brewhaven.local.tls import ensure_certificates
 from order_schema.handler import MIGRATIONS, migrate
 from order_schema.ledger import Ledger
 from shop_database.connection import Database, Place
-from tests.unit.functions.postgres import PASSWORD, USER, Postgres
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """An authority, and a certificate of `localhost` by it with its key."""
-    return ensure_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="session")
-def server(certificates: tuple[Path, Path, Path]) -> Iterator[Postgres]:
-    running = Postgres(*certificates[1:])
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
+from tests.plugins.engines import PASSWORD, USER, Postgres
 
 
 @dataclass
@@ -60,9 +43,13 @@ class World:
         secrets: Any = changes.pop("secrets", self.secrets)
         return Database(changes.pop("place", self.place), secrets, application="test", **changes)
 
+    def connect(self) -> Connection:
+        """A connection past the door and past the function."""
+        return Connection(USER, password=PASSWORD, host="127.0.0.1", port=self.server.inner_port, database=self.name)
+
     def look(self, sql: str) -> list[Any]:
         """What a query answers, asked past the function."""
-        connection: Connection = self.server.connect(self.name)
+        connection = self.connect()
         try:
             rows: list[Any] = connection.run(sql) or []
             return rows
@@ -73,21 +60,21 @@ class World:
 @contextmanager
 def fresh_world(server: Postgres, authority: Path) -> Iterator[World]:
     name = f"test_{uuid.uuid4().hex[:8]}"
-    server.administer(f"create database {name}")
+    server.sql(f"create database {name}", database="postgres")
     yield World(server, name, Place("localhost", server.door.port, name, str(authority), "arn:secret"))
-    server.administer(f"drop database {name} with (force)")
+    server.sql(f"drop database {name} with (force)", database="postgres")
 
 
 @pytest.fixture
-def world(server: Postgres, certificates: tuple[Path, Path, Path]) -> Iterator[World]:
+def world(postgres_engine: Postgres, engine_certificates: tuple[Path, Path, Path]) -> Iterator[World]:
     """An empty database."""
-    with fresh_world(server, certificates[0]) as made:
+    with fresh_world(postgres_engine, engine_certificates[0]) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def _tables_of_orders(server: Postgres, certificates: tuple[Path, Path, Path]) -> Iterator[World]:
-    with fresh_world(server, certificates[0]) as made:
+def _tables_of_orders(postgres_engine: Postgres, engine_certificates: tuple[Path, Path, Path]) -> Iterator[World]:
+    with fresh_world(postgres_engine, engine_certificates[0]) as made:
         database = made.database()
         migrate(Ledger(database), MIGRATIONS)
         database.close()

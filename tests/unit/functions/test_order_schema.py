@@ -188,7 +188,7 @@ def test_a_deployment_that_does_not_end_is_not_waited_for_for_ever(
     world: World, folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module, "LOCK_SECONDS", 1)
-    other = world.server.connect(world.name)
+    other = world.connect()
     other.run(f"select pg_advisory_lock({LOCK})")
     try:
         with pytest.raises(MigrationError, match="another deployment has been changing the schema for 1 seconds"):
@@ -203,7 +203,7 @@ def test_a_table_that_somebody_holds_is_named_as_the_reason(
 ) -> None:
     monkeypatch.setattr(ledger_module, "LOCK_SECONDS", 1)
     run(world, folder("create table a ()"))
-    other = world.server.connect(world.name)
+    other = world.connect()
     other.run("begin")
     other.run("lock table a")
     try:

@@ -10,8 +10,8 @@ from pg8000.native import Connection
 
 from brewhaven.local.tls import ensure_certificates
 from shop_database.connection import DatabaseAwayError, DatabaseRefusedError, Place
+from tests.plugins.engines import PASSWORD, free_port
 from tests.unit.functions.conftest import FakeSecrets, World
-from tests.unit.functions.postgres import PASSWORD, free_port
 
 
 def one(connection: Connection) -> int:

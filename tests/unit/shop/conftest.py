@@ -25,7 +25,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from brewhaven.local.tls import ensure_certificates
 from shop.adapters import keys, quick_parser
 from shop.adapters.people import Argon2Hasher
 from shop.adapters.table import Table, to_wire
@@ -36,9 +35,9 @@ from shop.domain.ids import now
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
-from tests.unit.shop import engines
+from tests.plugins import engines
+from tests.plugins.engines import free_port
 from tests.unit.shop.browser import Browser
-from tests.unit.shop.engines import free_port
 
 PASSWORD = "a long enough password"
 COFFEE = {
@@ -178,35 +177,26 @@ def settings(cloud: str, _sessions: None) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Path]]:
-    """An authority that the shop trusts, and a certificate of `localhost` by it."""
-    authority, certificate, key = ensure_certificates(tmp_path_factory.mktemp("certificates"))
+def _trusted(engine_certificates: tuple[Path, Path, Path]) -> Iterator[None]:
+    """The shop trusts the authority of the doors."""
+    authority = str(engine_certificates[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGSSLROOTCERT", str(authority))
-        patch.setenv("SSL_CERT_FILE", str(authority))
-        yield authority, certificate, key
+        patch.setenv("PGSSLROOTCERT", authority)
+        patch.setenv("SSL_CERT_FILE", authority)
+        yield
 
 
 @pytest.fixture(scope="session")
-def postgres(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Postgres]:
+def postgres(postgres_engine: engines.Postgres, _trusted: None) -> engines.Postgres:
     """PostgreSQL with empty tables of orders."""
-    engine = engines.Postgres(*certificates[1:])
-    try:
-        engine.start()
-        engine.create()
-        yield engine
-    finally:
-        engine.remove()
+    postgres_engine.create()
+    return postgres_engine
 
 
 @pytest.fixture(scope="session")
-def valkey(certificates: tuple[Path, Path, Path]) -> Iterator[engines.Valkey]:
-    engine = engines.Valkey(*certificates[1:])
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.remove()
+def valkey(valkey_engine: engines.Valkey, _trusted: None) -> engines.Valkey:
+    """Valkey, where the shop's user may what it may on AWS."""
+    return valkey_engine
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from shop.domain.orders import Choice
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
+from tests.plugins.engines import Postgres, Valkey
 from tests.unit.shop.conftest import say, settle, until
-from tests.unit.shop.engines import Postgres, Valkey
 
 NewTask = Callable[..., Services]
 GUEST = Caller("guest-1")

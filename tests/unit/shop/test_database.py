@@ -21,9 +21,9 @@ from shop.domain.customers import Caller
 from shop.domain.errors import ShopError, Unavailable
 from shop.domain.orders import Choice
 from shop.services import Services
+from tests.plugins.engines import PASSWORD, USER, Postgres
 from tests.unit.shop.browser import Browser
 from tests.unit.shop.conftest import until
-from tests.unit.shop.engines import PASSWORD, USER, Postgres
 
 in_postgres = pytest.mark.parametrize("way", ["postgresql"], indirect=True, scope="session")
 PIECE = {"product_id": "croissant", "size": "piece"}

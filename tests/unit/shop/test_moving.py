@@ -30,8 +30,8 @@ from shop.domain.orders import Choice, Order, Status
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
+from tests.plugins.engines import Postgres
 from tests.unit.shop.conftest import CROISSANT, PASSWORD, forget, say, stored, until
-from tests.unit.shop.engines import Postgres
 
 STOREFRONT = Path(__file__).resolve().parents[3] / "storefront"
 LATTE = Choice("latte", "large", ("oat-milk",), 2, "hot")

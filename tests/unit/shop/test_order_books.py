@@ -19,8 +19,8 @@ from shop.domain.hours import day_of
 from shop.domain.orders import Choice, ChosenExtra, Line, Order, Payment, Status, Step
 from shop.domain.ports import OrderBook
 from shop.services import Services
+from tests.plugins.engines import Postgres
 from tests.unit.shop.conftest import BOTH_WAYS, PASSWORD
-from tests.unit.shop.engines import Postgres
 
 AT = datetime(2026, 11, 28, 9, 30, 0, 123_000, tzinfo=UTC)
 LATTE = Line(

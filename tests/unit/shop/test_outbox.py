@@ -22,8 +22,8 @@ from shop.domain.customers import Caller, Role
 from shop.domain.errors import Conflict, OutOfStock, Unavailable
 from shop.domain.orders import Choice, Order, Status
 from shop.services import Services
+from tests.plugins.engines import Postgres
 from tests.unit.shop.conftest import PASSWORD, until
-from tests.unit.shop.engines import Postgres
 
 pytestmark = pytest.mark.parametrize("way", ["postgresql"], indirect=True, scope="session")
 PIECE = Choice("croissant", "piece")

@@ -19,9 +19,9 @@ import requests
 
 from shop.admin import main
 from shop.settings import Settings, SettingsError
+from tests.plugins.engines import Postgres, Valkey
 from tests.unit.shop.browser import Browser
 from tests.unit.shop.conftest import PASSWORD, free_port, say, until
-from tests.unit.shop.engines import Postgres, Valkey
 
 STOREFRONT = Path(__file__).resolve().parents[3] / "storefront"
 

@@ -26,8 +26,8 @@ from shop.domain.sessions import Session
 from shop.services import Services
 from shop.settings import Settings
 from shop.wiring import build
+from tests.plugins.engines import Valkey
 from tests.unit.shop.conftest import say, settle
-from tests.unit.shop.engines import Valkey
 
 LATTE = Choice("latte", "large", ("oat-milk",), 2, "hot")
 NewTask = Callable[[], Services]

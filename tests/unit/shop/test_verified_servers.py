@@ -16,7 +16,7 @@ from shop.adapters.postgres import Database
 from shop.adapters.switches import PostgresPlace, ValkeyPlace
 from shop.adapters.valkey_client import ValkeyClient
 from shop.domain.errors import Unavailable
-from tests.unit.shop.engines import PASSWORD, USER, Door, Engine, Postgres, Valkey
+from tests.plugins.engines import PASSWORD, USER, Door, Engine, Postgres, Valkey
 
 
 class KnownLogin:

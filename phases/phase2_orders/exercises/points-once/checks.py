@@ -51,7 +51,8 @@ def _probed(template: Template) -> dict[str, Any]:
 @_counts.on_template
 def _(template: Template) -> str:
     probed = _probed(template)
-    for words, points in probed["repeats"].items():
+    for words, came in probed["repeats"].items():
+        points = came["points"]
         few = points.get("ada", 0) < DUE["ada"]
         expect(
             points == DUE,
@@ -59,6 +60,13 @@ def _(template: Template) -> str:
             + (": were they committed?" if few else ": what was done must stand in the database, under the event's id"),
             where=WHERE,
             next_step="write the event's id into `seen`, in the same transaction as the points",
+        )
+        expect(
+            not came["back"],
+            f"an event, {words}, counts once and its copy fails: it comes back until it is put aside, and somebody "
+            "looks for a fault that is none",
+            where=WHERE,
+            next_step="a copy of what was done is done as well: leave it out, and do not name it in the answer",
         )
     expect(
         probed["race"] == DUE["ada"],

