@@ -175,9 +175,7 @@ def moved(what: Moved, *, json: bool = False) -> None:
         plain_json({"queue": what.queue, "status": what.status, "moved": what.moved, "seconds": round(what.seconds, 1)})
         return
     say(f"[bold green]{what.moved} messages are back where they came from.[/bold green]")
-    say(
-        "Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again failed again: its cause is not mended."
-    )
+    say("Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again has failed again.")
 
 
 def status(answer: dict[str, Any], *, json: bool = False) -> None:
@@ -273,9 +271,7 @@ def _recorded_in_short(local: dict[str, Any]) -> None:
     """How much is recorded only; the sentences are in the local cloud's own status."""
     count = len(local["recorded_only"])
     if count:
-        say(
-            f"  [yellow]Recorded only[/yellow]  something of {count} types of resources: brewhaven local status says what"
-        )
+        say(f"  [yellow]Recorded only[/yellow]  parts of {count} resource types: brewhaven local status says which")
     for sentence in local["stand_ins"].values():
         say(f"  [yellow]Stand-in[/yellow]  {escape(sentence)}")
 

@@ -115,10 +115,26 @@ class OrderProcessing:
     def _post(self) -> None:
         with self.journey.hop("post") as hop:
             self.visitor = Visitor(self.shop)
+            self._wait_for_the_switch(self.visitor)
             self.customer = self.visitor.sign_up("Demo", self.email, secrets.token_urlsafe(16))
             sent = now()
             self.order = self.visitor.order(LINES, "Demo")
             hop.proves(f"201: order {self.order['number']}, {self.order['id']}", since=sent, at=now())
+
+    def _wait_for_the_switch(self, visitor: Visitor) -> None:
+        """A shop that was just deployed reads within seconds where orders go, and until then takes them as before."""
+
+        def ready() -> bool | None:
+            answer = visitor.answer("GET", "/ready")
+            return True if answer.status == 200 and "orders" in answer.json()["checks"] else None
+
+        if wait_for(ready, self.patience) is None:
+            said = visitor.answer("GET", "/ready").text
+            raise MissingHopError(
+                f"The shop has no orders database that answers within {self.patience:.0f} s; it says: {said}",
+                "The parameter of the output ShopConfigParameter says where orders go, and `brewhaven verify 2.2` "
+                "looks at the way there.",
+            )
 
     def _look_into_the_database(self) -> None:
         """Nobody outside reaches a database in isolated subnets, so it is seen through the shop, which has no other."""
