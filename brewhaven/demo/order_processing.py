@@ -41,7 +41,7 @@ FIRST_HOP = (
 SIGNED_UP = "The customer signs up for the demo, because guests have no account and so get no points."
 INBOX = (
     "The notice is an item of the customer's inbox. A phone is told as well where one is registered, and a mailbox "
-    "where the switch email_sender is set; this customer has neither."
+    "where the switch email_sender is set; this customer has no phone, and the mailbox of SES's own simulator."
 )
 STAYS = (
     "the cancelled order with its rows in PostgreSQL: a shop keeps its books, so nothing there is deleted",
@@ -79,7 +79,7 @@ class OrderProcessing:
     patience: float
     journey: Journey = field(default_factory=lambda: Journey(NAME, LEGS))
     customer: str = ""
-    email: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}@brew-haven.example")
+    email: str = field(default_factory=lambda: f"success+demo-{uuid.uuid4().hex[:12]}@simulator.amazonses.com")
     order: dict[str, Any] = field(default_factory=dict)
     visitor: Visitor | None = None
 
@@ -174,6 +174,7 @@ class OrderProcessing:
             return log.line(self.order["id"], lambda line: _is(line, PAID) and "sent_at" in line.content)
 
         with self.journey.hop("queue") as hop:
+            hop.waits("until the worker's log tells when SQS took it")
             line = wait_for(look, self.patience)
             if line is None and not self._waits_in_the_queue():
                 raise MissingHopError(
@@ -293,9 +294,12 @@ class OrderProcessing:
             return
         worked = self.journey.complete
         if self.order:
-            with suppress(MissingHopError):
+            try:
                 self.visitor.send("POST", f"/api/orders/{self.order['id']}/cancel")
-            self.journey.stays += STAYS
+                self.journey.stays += STAYS
+            except MissingHopError as error:
+                number = self.order["number"]
+                self.journey.stays.append(f"order {number}, which could not be cancelled: {error.message}")
             if worked:
                 wait_for(lambda: True if len(self._notices()) > 1 else None, self.patience)
             else:
