@@ -52,6 +52,8 @@ def deployment(
     say()
     if deployed.shop_url:
         say("Next: open that address and order a coffee; [bold]brewhaven status[/bold] shows what is behind it,")
+        if "FollowUpTableName" in deployed.outputs:
+            say("      [bold]brewhaven demo order-processing[/bold] follows an order through all of it,")
         say('      [bold]eval "$(brewhaven env)"[/bold] gives a shell in which cdk, aws and boto3 reach this cloud.')
     else:
         say("Next: [bold]brewhaven status[/bold], then the next lesson.")
@@ -61,7 +63,12 @@ def aws_chosen(cloud: Target) -> None:
     """Say whose account it is, and that it costs money."""
     say(f"Commands now act on [bold]AWS[/bold] account [bold]{cloud.account}[/bold] in [bold]{cloud.region}[/bold].")
     say("[yellow]What you deploy there costs money until you destroy it:[/yellow] phase 1 about 1.50 USD a day (a load")
-    say("balancer, a small instance, a Fargate task, three public addresses). [bold]brewhaven destroy[/bold] ends it.")
+    say(
+        "balancer, a small instance, a Fargate task, three public addresses), phase 2 about 1.40 USD more (a database, a"
+    )
+    say(
+        "cache, two endpoints). [bold]brewhaven destroy[/bold] ends it; [bold]brewhaven destroy 2[/bold] ends phase 2 alone."
+    )
     say('[dim]For plain cdk and aws in this shell, run: eval "$(brewhaven env)"[/dim]')
 
 

@@ -201,9 +201,11 @@ def test_what_is_deployed_says_how_to_enter_database_and_cache(capsys: pytest.Ca
     database = {"identifier": "orders", "status": "available", "host": "127.0.0.1", "port": 15432, "database": "brew"}
     cache = {"identifier": "shop", "status": "available", "host": "127.0.0.1", "port": 16379, "tls": True}
     doors = {"databases": [database], "caches": [cache]}
-    deployed = Deployed({"ShopUrl": "http://127.0.0.1:8080"}, {"RDS": 1}, True, 3, doors)
+    outputs = {"ShopUrl": "http://127.0.0.1:8080", "FollowUpTableName": "follow-ups"}
+    deployed = Deployed(outputs, {"RDS": 1}, True, 3, doors)
     report.deployment(course.find("1"), deployed)
     said = capsys.readouterr().out
+    assert "brewhaven demo order-processing" in said
     assert "127.0.0.1:15432/brew  (brewhaven local psql)" in said
     assert "127.0.0.1:16379 with TLS  (brewhaven local valkey-cli)" in said
     report.deployment(course.find("1"), deployed, json=True)
