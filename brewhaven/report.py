@@ -63,12 +63,9 @@ def aws_chosen(cloud: Target) -> None:
     """Say whose account it is, and that it costs money."""
     say(f"Commands now act on [bold]AWS[/bold] account [bold]{cloud.account}[/bold] in [bold]{cloud.region}[/bold].")
     say("[yellow]What you deploy there costs money until you destroy it:[/yellow] phase 1 about 1.50 USD a day (a load")
-    say(
-        "balancer, a small instance, a Fargate task, three public addresses), phase 2 about 1.40 USD more (a database, a"
-    )
-    say(
-        "cache, two endpoints). [bold]brewhaven destroy[/bold] ends it; [bold]brewhaven destroy 2[/bold] ends phase 2 alone."
-    )
+    say("balancer, a small instance, a Fargate task, three public addresses), phase 2 about 1.40 USD more (a database,")
+    say("a cache, two endpoints). [bold]brewhaven destroy[/bold] ends all of it, [bold]brewhaven destroy 2[/bold]")
+    say("phase 2 alone.")
     say('[dim]For plain cdk and aws in this shell, run: eval "$(brewhaven env)"[/dim]')
 
 
