@@ -202,7 +202,8 @@ def redrive(
 ) -> None:
     """List what was put aside in dead-letter queues, or have SQS move it back to where it came from.
 
-    Mend first why the messages failed, or they are back within minutes. To look at a message counts as receiving it.
+    Mend first why the messages failed, or they are back within minutes.
+    To look at a message counts as receiving it.
     """
     from brewhaven import redrive as redrive_module
     from brewhaven import report, status, target

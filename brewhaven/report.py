@@ -52,6 +52,8 @@ def deployment(
     say()
     if deployed.shop_url:
         say("Next: open that address and order a coffee; [bold]brewhaven status[/bold] shows what is behind it,")
+        if "FollowUpTableName" in deployed.outputs:
+            say("      [bold]brewhaven demo order-processing[/bold] follows an order through all of it,")
         say('      [bold]eval "$(brewhaven env)"[/bold] gives a shell in which cdk, aws and boto3 reach this cloud.')
     else:
         say("Next: [bold]brewhaven status[/bold], then the next lesson.")
@@ -61,7 +63,9 @@ def aws_chosen(cloud: Target) -> None:
     """Say whose account it is, and that it costs money."""
     say(f"Commands now act on [bold]AWS[/bold] account [bold]{cloud.account}[/bold] in [bold]{cloud.region}[/bold].")
     say("[yellow]What you deploy there costs money until you destroy it:[/yellow] phase 1 about 1.50 USD a day (a load")
-    say("balancer, a small instance, a Fargate task, three public addresses). [bold]brewhaven destroy[/bold] ends it.")
+    say("balancer, a small instance, a Fargate task, three public addresses), phase 2 about 1.40 USD more (a database,")
+    say("a cache, two endpoints). [bold]brewhaven destroy[/bold] ends all of it, [bold]brewhaven destroy 2[/bold]")
+    say("phase 2 alone.")
     say('[dim]For plain cdk and aws in this shell, run: eval "$(brewhaven env)"[/dim]')
 
 
@@ -175,9 +179,7 @@ def moved(what: Moved, *, json: bool = False) -> None:
         plain_json({"queue": what.queue, "status": what.status, "moved": what.moved, "seconds": round(what.seconds, 1)})
         return
     say(f"[bold green]{what.moved} messages are back where they came from.[/bold green]")
-    say(
-        "Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again failed again: its cause is not mended."
-    )
+    say("Next: [bold]brewhaven redrive[/bold] in some minutes. What is there again has failed again.")
 
 
 def status(answer: dict[str, Any], *, json: bool = False) -> None:
@@ -273,9 +275,7 @@ def _recorded_in_short(local: dict[str, Any]) -> None:
     """How much is recorded only; the sentences are in the local cloud's own status."""
     count = len(local["recorded_only"])
     if count:
-        say(
-            f"  [yellow]Recorded only[/yellow]  something of {count} types of resources: brewhaven local status says what"
-        )
+        say(f"  [yellow]Recorded only[/yellow]  parts of {count} resource types: brewhaven local status says which")
     for sentence in local["stand_ins"].values():
         say(f"  [yellow]Stand-in[/yellow]  {escape(sentence)}")
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from brewhaven.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="See what is deployed at work: each hop as it happens, and its time.")
-PATIENCE = {"local": 30.0, "aws": 90.0}
+PATIENCE = {"local": 60.0, "aws": 90.0}
 THIS_MACHINE = (
     "Functions are processes of this machine here, so their times, above all those of a cold start, are its own. "
     "`brewhaven local status` says what else is only recorded."
 )
 Wait = Annotated[
     float | None,
-    typer.Option(min=1, help="Seconds that a hop is waited for: by default 30 on the local cloud, 90 on AWS."),
+    typer.Option(min=1, help="Seconds that a hop is waited for: by default 60 on the local cloud, 90 on AWS."),
 ]
 
 
@@ -57,9 +57,11 @@ def list_(json: Json = False) -> None:
 def order_processing(wait: Wait = None, student: Student = None, json: Json = False) -> None:
     """An order on its way: shop, PostgreSQL, outbox, SQS, worker, SNS, and its three subscribers.
 
-    It is a real order of a customer who signs up for it. The roadmap begins with API Gateway and a Lambda function:
-    these come with phase 3, and until then the shop's own server takes the order. Times are those that the services
-    note by their own clocks. Exit code 1 if a hop did not happen, with what to do about it.
+    It is a real order, of a customer who signs up for it, and is cancelled at the end.
+    The roadmap begins with API Gateway and a Lambda function: these come with phase 3.
+    Until then the shop's own server takes the order.
+    Times are those that the services note by their own clocks.
+    Exit code 1 if a hop did not happen, with what to do about it.
     """
     from brewhaven.demo import order_processing as flow
 
@@ -72,8 +74,9 @@ def order_processing(wait: Wait = None, student: Student = None, json: Json = Fa
 def file_processing(wait: Wait = None, student: Student = None, json: Json = False) -> None:
     """A picture on its way: presigned upload, S3, EventBridge, SQS, Lambda, Rekognition, DynamoDB, and its thumbnail.
 
-    Then a file that is no picture: it goes into quarantine, and the manager is told. Times are those that the services
-    note by their own clocks. Exit code 1 if a hop did not happen, with what to do about it.
+    Then a file that is no picture: it goes into quarantine, and the manager is told.
+    Both are removed at the end. Times are those that the services note by their own clocks.
+    Exit code 1 if a hop did not happen, with what to do about it.
     """
     from brewhaven.demo import file_processing as flow
 

@@ -77,6 +77,7 @@ class FileProcessing:
     keys: list[str] = field(default_factory=list)
     email: str = field(default_factory=lambda: f"demo-{uuid.uuid4().hex[:12]}@brew-haven.example")
     manager: str = ""
+    visitor: Visitor | None = None
 
     def run(self) -> Journey:
         """Upload both and watch them, then take everything away again."""
@@ -88,12 +89,11 @@ class FileProcessing:
                 with console.step("A manager's account for the demo") as step:
                     outputs, stack = self.deployment.outputs, self.deployment.stacks[0]
                     account = accounts.make(self.cloud, stack, outputs, "manager", self.email)
-                    visitor = Visitor(self.shop)
+                    self.visitor = visitor = Visitor(self.shop)
                     self.manager = visitor.sign_in(account["email"], account["password"])
                     step.result("removed again at the end")
                 self._good(visitor)
                 self._bad(visitor, staff)
-                visitor.sign_out()
         finally:
             self._clean_up()
         self.journey.stays += STAYS
@@ -191,6 +191,7 @@ class FileProcessing:
         line = None
         if first:
             with self.journey.hop(first) as hop:
+                hop.waits("until the function's log tells when SQS took it")
                 line = wait_for(look, self.patience)
                 if line is None and not self._waits_in_the_queue():
                     raise self._no_event(key)
@@ -272,7 +273,9 @@ class FileProcessing:
                 self.table.delete_item(
                     TableName=self._catalog, Key={"pk": {"S": f"PICTURE#{name}"}, "sk": {"S": "PICTURE"}}
                 )
-        if self.manager:
+        if self.visitor and self.manager:
+            with suppress(MissingHopError):
+                self.visitor.sign_out()
             forget_account(self.deployment, self.email, self.manager)
         if not self.journey.complete and self._waits_in_the_queue():
             self.journey.stays.append(

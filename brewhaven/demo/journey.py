@@ -46,6 +46,11 @@ class Hop:
     saw: str = ""
     _step: console.Step | None = field(default=None, repr=False)
 
+    def waits(self, what: str) -> None:
+        """Say what is waited for, as long as it is."""
+        if self._step:
+            self._step.note(what)
+
     def proves(self, saw: str, *, since: datetime | None = None, at: datetime | None = None) -> None:
         """Say what was seen of it, and from when to when it took; without that, nobody knows how long it took."""
         self.saw, self.at = saw, at

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import requests
 
 from brewhaven.demo import file_processing, order_processing
 from tests.plugins.containers import until
@@ -30,6 +31,7 @@ class Orders:
     shop: DeployedShop
     ids: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
 
     def look(self) -> None:
         cloudformation = self.client("cloudformation")
@@ -103,10 +105,14 @@ class Orders:
 @pytest.fixture(scope="module")
 def orders(shop: DeployedShop) -> Iterator[Orders]:
     made = Orders(shop)
-    made.said("deploy", "2")
+    made.summary = made.said("deploy", "2").stdout
     made.look()
     yield made
-    made.said("destroy", "2")
+    gone = made.said("destroy", "2").stdout
+    assert "Nothing of phase 2" in gone and "Nothing of the course" not in gone
+    ready = requests.get(f"{shop.url}/ready", timeout=20)
+    assert (ready.status_code, "orders" in ready.json()["checks"]) == (200, False)
+    assert Browser(shop.url).paid_order()["status"] == "new", "phase 1 takes orders as before"
 
 
 @pytest.fixture
@@ -129,6 +135,14 @@ def order_ids(orders: Orders) -> list[str]:
     email, password = orders.shop.staff["barista"]
     barista.use_session(barista.post("/api/session", {"email": email, "password": password}))
     return [order["id"] for order in barista.get("/api/board")["orders"]]
+
+
+def test_the_summary_of_a_deployment_says_how_to_enter_database_and_cache(orders: Orders) -> None:
+    assert "(brewhaven local psql)" in orders.summary
+    assert "with TLS  (brewhaven local valkey-cli)" in orders.summary
+    assert orders.said("local", "psql", "-Atc", "select current_database()").stdout.strip() == "brewhaven"
+    assert orders.said("local", "valkey-cli", "PING").stdout.strip() == "PONG"
+    assert "these caches" in orders.said("local", "valkey-cli", "--group", "latte", "PING", exits=1).stderr
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -166,6 +180,25 @@ def test_a_worker_that_gets_nothing_is_named_with_what_to_do(orders: Orders) -> 
     assert any("queues" in what for what in answer["stays"]), "it says what may still come"
     assert orders.traces()["queues"] == orders.traces()["subscriptions"] == []
     drained(orders, "OrderQueueUrl")
+
+
+def test_a_database_that_is_stopped_is_named_before_anything_is_ordered(orders: Orders) -> None:
+    rds, name = orders.client("rds"), orders.outputs["DatabaseInstanceId"]
+
+    def status() -> str:
+        return str(rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["DBInstanceStatus"])
+
+    rds.stop_db_instance(DBInstanceIdentifier=name)
+    until(lambda: status() == "stopped", seconds=60)
+    try:
+        answer = orders.run("demo", "order-processing", "--wait", "4", exits=1)
+    finally:
+        rds.start_db_instance(DBInstanceIdentifier=name)
+        until(lambda: status() == "available", seconds=60)
+        until(lambda: requests.get(f"{orders.shop.url}/ready", timeout=20).status_code == 200, seconds=60)
+    [missing] = answer["missing"]
+    assert missing["hop"] == "post"
+    assert "orders" in missing["what"] and "does not answer" in missing["what"]
 
 
 def test_one_deaf_subscriber_does_not_hide_the_others(orders: Orders) -> None:

@@ -115,6 +115,16 @@ def test_an_unknown_type_fails_and_waits_for_somebody_who_knows_it(worker: Worke
     assert len(worker.announced) == 1
 
 
+def test_how_long_a_message_waited_is_logged(
+    worker: Worker, event: Event, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker.module.time, "time", lambda: 1795860000.0 + 2.5)
+    worker(event())
+    [line] = logged(worker.log.getvalue())
+    assert (line["sent_at"], line["waited_ms"]) == (1795860000000, 2500)
+    assert "EventsProcessed" in capsys.readouterr().out
+
+
 def test_a_failure_is_logged_with_what_finds_it(
     worker: Worker, event: Event, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +140,7 @@ def test_a_failure_is_logged_with_what_finds_it(
     assert (failure["message_id"], failure["receive_count"], failure["level"]) == ("m0", "3", "ERROR")
     assert "sns.us-east-1.amazonaws.com" in failure["why"]
     assert success["message"] == "event processed"
+    assert success["sent_at"] == 1795860000000, "when the message was sent to the queue, by the queue's own word"
     assert success["event_id"] != said["id"], "keys of one message are not those of the next"
     assert metrics_in(capsys.readouterr().out)["EventsFailed"] == [1]
 

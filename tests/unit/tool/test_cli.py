@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
-from brewhaven import deploy, destroy, inventory, target
+from brewhaven import course, deploy, destroy, inventory, report, target
 from brewhaven import up as up_module
 from brewhaven.cli import app
 from brewhaven.deploy import Deployed
 from brewhaven.inventory import Findings, Item
 from brewhaven.local.settings import CloudSettings
+
+
+class Local:
+    """The local cloud, as far as a report asks."""
+
+    name, account, region, is_local = "local", "111122223333", "us-east-1", True
+
 
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
 LOCAL_COMMANDS = ["up", "down", "status", "reset", "logs"]
@@ -30,7 +37,7 @@ def test_every_command_has_help_with_an_example(brewhaven: Callable[..., Any], c
     ("arguments", "said"),
     [
         (["deploy", "7"], "There is no phase 7"),
-        (["deploy", "2"], "is coming"),
+        (["deploy", "3"], "is coming"),
         (["deploy", "1.42"], "has no lesson 1.42"),
         (["deploy", "latte"], "neither a phase nor a lesson"),
         (["deploy", "1", "-c", "nonsense"], "is no switch"),
@@ -169,6 +176,40 @@ def test_destroy_with_yes_asks_nothing(brewhaven: Callable[..., Any], on_aws: li
     assert result.exit_code == 0
     assert "Nothing of the course is left" in result.stdout
     assert on_aws == ["BrewHaven-Phase1-Foundation"]
+
+
+def test_destroying_a_later_phase_says_what_stays_and_what_went_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    orders = "BrewHaven-Phase2-Orders"
+    plan = destroy.Plan((orders,), (orders, "BrewHaven-Phase3-Advanced"), None, False)
+    report.inventory(Local(), plan, Findings(()))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nothing of phase 2 and later ones is left." in said
+    assert "Nothing of the course" not in said
+    assert "What earlier phases deployed stays" in said
+    assert "takes orders in DynamoDB again" in said
+
+
+def test_destroying_the_whole_course_speaks_of_no_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("BrewHaven-Phase2-Orders", "BrewHaven-Phase1-Foundation")
+    report.inventory(Local(), destroy.Plan(names, names, None, True), Findings(()))
+    said = capsys.readouterr().out
+    assert "Nothing of the course is left." in said
+    assert "takes orders" not in said
+
+
+def test_what_is_deployed_says_how_to_enter_database_and_cache(capsys: pytest.CaptureFixture[str]) -> None:
+    database = {"identifier": "orders", "status": "available", "host": "127.0.0.1", "port": 15432, "database": "brew"}
+    cache = {"identifier": "shop", "status": "available", "host": "127.0.0.1", "port": 16379, "tls": True}
+    doors = {"databases": [database], "caches": [cache]}
+    outputs = {"ShopUrl": "http://127.0.0.1:8080", "FollowUpTableName": "follow-ups"}
+    deployed = Deployed(outputs, {"RDS": 1}, True, 3, doors)
+    report.deployment(course.find("1"), deployed)
+    said = capsys.readouterr().out
+    assert "brewhaven demo order-processing" in said
+    assert "127.0.0.1:15432/brew  (brewhaven local psql)" in said
+    assert "127.0.0.1:16379 with TLS  (brewhaven local valkey-cli)" in said
+    report.deployment(course.find("1"), deployed, json=True)
+    assert json.loads(capsys.readouterr().out)["databases"] == [database]
 
 
 @pytest.mark.parametrize(

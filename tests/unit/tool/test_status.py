@@ -50,6 +50,28 @@ def test_a_deployed_phase_shows_its_lesson_outputs_and_the_shop(overview: Callab
     assert answer["next"] == "open http://127.0.0.1:8080 and order a coffee"
 
 
+def test_what_stacks_tell_each_other_is_not_shown_to_people(
+    overview: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    between = {"OutputKey": "PublishOutputRefCatalogTable6B92", "OutputValue": "a-table"}
+    stack = {**FOUNDATION, "Outputs": [*FOUNDATION["Outputs"], between]}
+    report.status(overview(stacks={"Stacks": [stack]}))
+    said = capsys.readouterr().out
+    assert "ShopUrl: http://127.0.0.1:8080" in said
+    assert "PublishOutput" not in said
+
+
+def test_the_phase_after_the_deployed_one_is_the_next_step_on_either_cloud(overview: Callable[..., Any]) -> None:
+    def only_phase_1(StackName: str) -> Any:  # noqa: N803
+        if StackName == FOUNDATION["StackName"]:
+            return {"Stacks": [FOUNDATION]}
+        raise refusal("ValidationError", f"Stack with id {StackName} does not exist")
+
+    answer = overview(stacks=only_phase_1, name="local")
+    answer["phases"][1]["available"] = True
+    assert status._next_step(answer) == "brewhaven deploy 2"
+
+
 def test_solved_exercises_are_counted(overview: Callable[..., Any], settings: CloudSettings) -> None:
     before = overview(stacks={"Stacks": [FOUNDATION]})["exercises"]
     Progress(settings.home).record("exercise polite-prop", "solved", passed=True)
