@@ -14,6 +14,8 @@ from brewhaven.local.settings import CloudSettings
 from brewhaven.options import Json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from brewhaven.exercises.declared import Exercise
     from brewhaven.exercises.judge import Verdict
 
