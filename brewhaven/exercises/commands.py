@@ -14,6 +14,8 @@ from brewhaven.local.settings import CloudSettings
 from brewhaven.options import Json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from brewhaven.exercises.declared import Exercise
     from brewhaven.exercises.judge import Verdict
 
@@ -92,12 +94,12 @@ def start(
     console.say()
     if started.kept:
         console.say(f"What you wrote before is in {escape(str(started.kept))}")
-    yours = f"[bold]{escape(str(started.folder / CODE))}[/bold]"
+    yours = f"[bold]{escape(_yours(chosen, started.folder))}[/bold]"
     if CODE in started.put:
-        console.say(f"Your file is {yours}")
+        console.say(f"You write {yours}")
     else:
-        back = f", and {', '.join(started.put)} put back" if started.put else ""
-        console.say(f"You have begun already: {yours} was left as it is{back}.")
+        back = f"; {', '.join(started.put)} put back" if started.put else ""
+        console.say(f"You have begun already, and what is there was left as it is{back}. You write {yours}")
     _tell_of_newer_start(chosen)
     console.say(f"Next: [bold]brewhaven exercise watch {chosen.id}[/bold] judges each time you save.")
 
@@ -145,7 +147,6 @@ def watch(id_: Id = None) -> None:
     from brewhaven.course.progress import Progress
     from brewhaven.exercises import judge as judge_module
     from brewhaven.exercises import workspace
-    from brewhaven.exercises.declared import CODE
     from brewhaven.exercises.workshop import Workshop
 
     progress = Progress(CloudSettings.from_environment().home)
@@ -157,7 +158,7 @@ def watch(id_: Id = None) -> None:
         console.out.rule(f"{chosen.id}  {time.strftime('%H:%M:%S')}", style="dim")
         _say(verdict, since)
 
-    console.say(f"Watching {escape(str(folder / CODE))}. Save it to be judged; Ctrl-C ends.")
+    console.say(f"Watching {escape(_yours(chosen, folder))}. Save it to be judged; Ctrl-C ends.")
     _tell_of_newer_start(chosen)
     with Workshop() as workshop:
         try:
@@ -214,6 +215,11 @@ def solution(
 def _known(on: str) -> None:
     if on not in ("template", "local"):
         raise UsageError(f"An exercise is judged on `template` or on `local`, got {on!r}.")
+
+
+def _yours(exercise: Exercise, folder: Path) -> str:
+    """The files that the student writes."""
+    return " and ".join(str(folder / name) for name in exercise.to_write)
 
 
 def _tell_of_newer_start(exercise: Exercise) -> None:

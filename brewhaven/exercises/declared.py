@@ -84,6 +84,12 @@ class Exercise:
         """The files of the solution that differ from the start."""
         return {name: text for name, text in _texts(self.folder / "solution").items() if name != "solution.md"}
 
+    @property
+    def to_write(self) -> tuple[str, ...]:
+        """The names of the files in which the student's work is: those that the solution has otherwise."""
+        start = self.start_files()
+        return tuple(name for name, text in self.solution_files().items() if start.get(name) != text)
+
     def checks(self) -> checks.CheckList:
         """What must hold."""
         return checks.load(self.folder)

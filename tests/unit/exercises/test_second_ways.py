@@ -43,6 +43,7 @@ CARDS = "gift-cards"
 POINTS = "points-once"
 LOADER = "one-loader"
 DOOR = "private-door"
+KEPT = "kept-database"
 
 ACCOUNTING = """\
                 filter_policy={
@@ -144,6 +145,10 @@ RIGHT = {
         LOADER, "menu_cache.py", "60 + random.uniform(-12, 12)", "random.randint(48, 72)"
     ),
     "a lease that is left to end": Changed(LOADER, "menu_cache.py", FINALLY, GIVEN_BACK_ONLY_WHEN_IT_FAILED),
+    "TLS as RDS forces it by itself": Changed(
+        KEPT, "exercise.py", '            parameters={"rds.force_ssl": "1"},\n', ""
+    ),
+    "kept for a month": Changed(KEPT, "exercise.py", "days(7)", "days(35)"),
     "a rule by the connections": Changed(DOOR, "exercise.py", INGRESS, BY_CONNECTIONS),
 }
 WRONG = {
@@ -192,6 +197,12 @@ WRONG = {
     ),
     "kept longer and longer": Changed(
         LOADER, "menu_cache.py", "60 + random.uniform(-12, 12)", "60 + random.uniform(-1, 1)", "in the same second"
+    ),
+    "protected by the stack alone": Changed(
+        KEPT, "exercise.py", "            deletion_protection=True,\n", "", "by a single call"
+    ),
+    "backups as CDK makes them": Changed(
+        KEPT, "exercise.py", "            backup_retention=cdk.Duration.days(7),\n", "", "for 1 day,"
     ),
     "a door for the whole network": Changed(
         DOOR,

@@ -335,6 +335,19 @@ def test_the_solution_is_shown_to_who_insists(exercise: Exercise, folder: Path) 
     assert (folder / CODE).read_text() == exercise.start_files()[CODE]
 
 
+@pytest.mark.parametrize(
+    ("id_", "files"),
+    [
+        ("pickups-by-day", ["exercise.py"]),
+        ("gift-cards", ["0002.sql"]),
+        ("points-once", ["exercise.py", "handler.py"]),
+    ],
+)
+def test_who_begins_is_told_which_files_to_write(id_: str, files: list[str]) -> None:
+    said = "".join(run("start", id_).output.split())
+    assert "Youwrite" + "and".join(str(workspace.folder_of(find(id_)) / name) for name in files) in said
+
+
 def test_what_several_checks_miss_is_told_once(exercise: Exercise, folder: Path) -> None:
     said = run("check", exercise.id).output
     assert said.count("the table has no index") == 1
