@@ -182,6 +182,25 @@ def test_a_worker_that_gets_nothing_is_named_with_what_to_do(orders: Orders) -> 
     drained(orders, "OrderQueueUrl")
 
 
+def test_a_worker_that_cannot_announce_is_named_with_what_it_says(orders: Orders) -> None:
+    functions, name = orders.client("lambda"), orders.outputs["WorkerFunctionName"]
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    nowhere = orders.outputs["OrderTopicArn"] + "-gone"
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before, "ORDER_TOPIC_ARN": nowhere}}
+    )
+    try:
+        answer = orders.run("demo", "order-processing", "--wait", "20", exits=1)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+        orders.client("sqs").purge_queue(QueueUrl=orders.outputs["OrderQueueUrl"])
+    [missing] = answer["missing"]
+    assert missing["hop"] == "topic"
+    assert happened(answer)["worker"] is True, "it had the event in its hands"
+    assert "it says: " in missing["what"] and "Publish" in missing["what"]
+    assert orders.outputs["WorkerLogGroupName"] in missing["next"]
+
+
 def test_a_database_that_is_stopped_is_named_before_anything_is_ordered(orders: Orders) -> None:
     rds, name = orders.client("rds"), orders.outputs["DatabaseInstanceId"]
 
