@@ -297,11 +297,18 @@ def put_aside(orders: Orders) -> Iterator[Callable[[int], None]]:
         for number in range(count):
             body = json.dumps({"id": f"poison-{number}", "type": "order.paid", "order_id": "none"})
             sqs.send_message(QueueUrl=url, MessageBody=body)
-        until(lambda: worker_queue(orders)["depth"] == count, seconds=90)
+        until(lambda: put_aside_now(orders) == count, seconds=120)
 
     yield put
     sqs.set_queue_attributes(QueueUrl=url, Attributes=timeout)
     sqs.purge_queue(QueueUrl=orders.outputs["OrderDeadLetterQueueUrl"])
+
+
+def put_aside_now(orders: Orders) -> int:
+    name = "ApproximateNumberOfMessages"
+    url = orders.outputs["OrderDeadLetterQueueUrl"]
+    answer = orders.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
 
 
 def worker_queue(orders: Orders) -> Any:
