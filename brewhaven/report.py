@@ -272,10 +272,10 @@ def _doors(of: Mapping[str, Any]) -> None:
 
 
 def _recorded_in_short(local: dict[str, Any]) -> None:
-    """How much is recorded only; the sentences are in the local cloud's own status."""
-    count = len(local["recorded_only"])
-    if count:
-        say(f"  [yellow]Recorded only[/yellow]  parts of {count} resource types: brewhaven local status says which")
+    """Of what something is recorded only; the sentences are in the local cloud's own status."""
+    kinds = ", ".join(local["recorded_only"])
+    if kinds:
+        say(f"  [yellow]Recorded only[/yellow]  in part, as brewhaven local status says: {escape(kinds)}")
     for sentence in local["stand_ins"].values():
         say(f"  [yellow]Stand-in[/yellow]  {escape(sentence)}")
 

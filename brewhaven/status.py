@@ -186,8 +186,8 @@ def _next_step(answer: dict[str, Any]) -> str:
     local = answer["target"] == "local"
     if answer["problem"]:
         return "brewhaven up" if local else "sign in to AWS, then `brewhaven use aws`"
-    if missing:
-        return "brewhaven up" if local and missing["number"] == 1 else f"brewhaven deploy {missing['number']}"
+    if missing and not any(phase["deployed"] for phase in available):
+        return "brewhaven up" if local else f"brewhaven deploy {missing['number']}"
     if answer["open_fault"]:
         return "mend what `brewhaven break` broke: `brewhaven hint` helps, `brewhaven fix --check` says when it is done"
     broken = [
@@ -201,4 +201,7 @@ def _next_step(answer: dict[str, Any]) -> str:
             f"see why {broken[0]} is not complete: `aws cloudformation describe-stack-events --stack-name {broken[0]}`"
         )
     url = next((stack["outputs"].get("ShopUrl") for phase in available for stack in phase["stacks"].values()), None)
-    return f"open {url} and order a coffee" if url else "brewhaven deploy 1"
+    if not url:
+        return "brewhaven deploy 1"
+    onwards = f", or go on with phase {missing['number']}: brewhaven deploy {missing['number']}" if missing else ""
+    return f"open {url} and order a coffee{onwards}"

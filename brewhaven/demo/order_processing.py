@@ -60,7 +60,7 @@ class _Subscriber:
 
 SUBSCRIBERS = {
     "notice": _Subscriber("OrderSubscribersNotification", "notice", behind_a_queue=False),
-    "points": _Subscriber("OrderSubscribersLoyalty", "points"),
+    "points": _Subscriber("OrderSubscribersLoyalty", "account with points"),
     "ticket": _Subscriber("OrderSubscribersBoard", "ticket"),
 }
 
@@ -107,7 +107,7 @@ class OrderProcessing:
         self._look_into_the_database()
         paid_at = self._pay()
         line = self._follow_into_the_worker(paid_at)
-        announced_at = self._hear(listener, line.received_at)
+        announced_at = self._hear(listener, line)
         for name in SUBSCRIBERS:
             with suppress(MissingHopError):  # each hears by itself: one that is deaf does not hide the others
                 self._find(name, announced_at)
@@ -187,16 +187,20 @@ class OrderProcessing:
             else:
                 hop.proves("messages wait in the queue; when this one came, only its receiver could say")
         with self.journey.hop("worker") as hop:
-            if line is None or line.content.get("level") == "ERROR":
-                raise self._deaf("OrderPipelineWorker", "The worker did not process the event", line)
+            if line is None:
+                raise self._deaf(
+                    "OrderPipelineWorker", f"The worker wrote nothing of the event within {self.patience:.0f} s"
+                )
             hop.proves(f"its log says '{line.message}'{line.start}", since=line.sent_at, at=line.received_at)
         return line
 
     def _waits_in_the_queue(self) -> bool:
         return depth(self.deployment, self.deployment.outputs["OrderQueueUrl"]) > 0
 
-    def _hear(self, listener: Listener, received_at: datetime) -> datetime:
+    def _hear(self, listener: Listener, line: Line) -> datetime:
         with self.journey.hop("topic") as hop:
+            if line.content.get("level") == "ERROR":
+                raise self._deaf("OrderPipelineWorker", "The worker failed with the event, which comes again", line)
             heard = listener.wait_for(lambda message: self._concerns(message, PAID), self.patience)
             if heard is None:
                 raise MissingHopError(
@@ -205,7 +209,7 @@ class OrderProcessing:
                 )
             hop.proves(
                 f"a queue that listens for the demo got it, message {heard['MessageId'][:8]}",
-                since=received_at,
+                since=line.received_at,
                 at=published_at(heard),
             )
         return published_at(heard)
@@ -217,9 +221,9 @@ class OrderProcessing:
         with self.journey.hop(name) as hop:
             item = wait_for(lambda: self._item(name), self.patience)
             if item is None:
-                raise self._deaf(
-                    SUBSCRIBERS[name].construct, f"SNS announced the event, but there is no {SUBSCRIBERS[name].item}"
-                )
+                subscriber = SUBSCRIBERS[name]
+                what = f"SNS announced the event, but {self.patience:.0f} s later there is no {subscriber.item}"
+                raise self._deaf(subscriber.construct, what)
             line = wait_for(lambda: self.logs[name].line(self.order["id"], lambda line: _tells(name, line)), 30)
             if line is None:
                 raise MissingHopError(
@@ -286,7 +290,7 @@ class OrderProcessing:
                       "shows what was put aside")
             )  # fmt: skip
         why = "; ".join(cause.says for cause in causes)
-        return MissingHopError(f"{what} within {self.patience:.0f} s: {why}.", f"{causes[0].remedy}.")
+        return MissingHopError(f"{what}: {why}.", f"{causes[0].remedy}.")
 
     def _clean_up(self) -> None:
         """Cancel the order, wait for what follows from that, and remove what is the customer's own."""

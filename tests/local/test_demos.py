@@ -182,6 +182,25 @@ def test_a_worker_that_gets_nothing_is_named_with_what_to_do(orders: Orders) -> 
     drained(orders, "OrderQueueUrl")
 
 
+def test_a_worker_that_cannot_announce_is_named_with_what_it_says(orders: Orders) -> None:
+    functions, name = orders.client("lambda"), orders.outputs["WorkerFunctionName"]
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    nowhere = orders.outputs["OrderTopicArn"] + "-gone"
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before, "ORDER_TOPIC_ARN": nowhere}}
+    )
+    try:
+        answer = orders.run("demo", "order-processing", "--wait", "20", exits=1)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+        orders.client("sqs").purge_queue(QueueUrl=orders.outputs["OrderQueueUrl"])
+    [missing] = answer["missing"]
+    assert missing["hop"] == "topic"
+    assert happened(answer)["worker"] is True, "it had the event in its hands"
+    assert "it says: " in missing["what"] and "Publish" in missing["what"]
+    assert orders.outputs["WorkerLogGroupName"] in missing["next"]
+
+
 def test_a_database_that_is_stopped_is_named_before_anything_is_ordered(orders: Orders) -> None:
     rds, name = orders.client("rds"), orders.outputs["DatabaseInstanceId"]
 
@@ -278,11 +297,18 @@ def put_aside(orders: Orders) -> Iterator[Callable[[int], None]]:
         for number in range(count):
             body = json.dumps({"id": f"poison-{number}", "type": "order.paid", "order_id": "none"})
             sqs.send_message(QueueUrl=url, MessageBody=body)
-        until(lambda: worker_queue(orders)["depth"] == count, seconds=90)
+        until(lambda: put_aside_now(orders) == count, seconds=120)
 
     yield put
     sqs.set_queue_attributes(QueueUrl=url, Attributes=timeout)
     sqs.purge_queue(QueueUrl=orders.outputs["OrderDeadLetterQueueUrl"])
+
+
+def put_aside_now(orders: Orders) -> int:
+    name = "ApproximateNumberOfMessages"
+    url = orders.outputs["OrderDeadLetterQueueUrl"]
+    answer = orders.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
 
 
 def worker_queue(orders: Orders) -> Any:

@@ -61,7 +61,7 @@ def test_what_stacks_tell_each_other_is_not_shown_to_people(
     assert "PublishOutput" not in said
 
 
-def test_the_phase_after_the_deployed_one_is_the_next_step_on_either_cloud(overview: Callable[..., Any]) -> None:
+def test_the_phase_after_the_deployed_one_is_offered_on_either_cloud(overview: Callable[..., Any]) -> None:
     def only_phase_1(StackName: str) -> Any:  # noqa: N803
         if StackName == FOUNDATION["StackName"]:
             return {"Stacks": [FOUNDATION]}
@@ -69,7 +69,10 @@ def test_the_phase_after_the_deployed_one_is_the_next_step_on_either_cloud(overv
 
     answer = overview(stacks=only_phase_1, name="local")
     answer["phases"][1]["available"] = True
-    assert status._next_step(answer) == "brewhaven deploy 2"
+    shop = "open http://127.0.0.1:8080 and order a coffee"
+    assert status._next_step(answer) == f"{shop}, or go on with phase 2: brewhaven deploy 2"
+    answer["phases"][1]["available"] = False
+    assert status._next_step(answer) == shop
 
 
 def test_solved_exercises_are_counted(overview: Callable[..., Any], settings: CloudSettings) -> None:
