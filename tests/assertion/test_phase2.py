@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from brewhaven.course.checks import listed
 from brewhaven.mutate.references import all_needed, needs
 
 STACK = "BrewHaven-Phase2-Orders"
@@ -234,17 +235,22 @@ NETWORK = (
 )
 
 
+def rights(policy: dict[str, Any]) -> set[tuple[str, str]]:
+    """Each action that a policy allows, with the resource that it is allowed on."""
+    statements = policy["PolicyDocument"]["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    return {
+        (action, as_text(resource))
+        for statement in statements
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
 @pytest.mark.parametrize("owner", RIGHTS)
 def test_a_function_may_do_what_it_does_and_no_more(template: Read, owner: str) -> None:
     (policy,) = of_type(template(STACK), "AWS::IAM::Policy", f"{owner}RoleDefaultPolicy").values()
-    statements = policy["PolicyDocument"]["Statement"]
-    assert {statement["Effect"] for statement in statements} == {"Allow"}
-    found = {
-        (action, as_text(resource))
-        for statement in statements
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
-    }
+    found = rights(policy)
     expected = {
         *RIGHTS[owner],
         *((f"logs:{verb}", f"<{owner}Logs.Arn>") for verb in ("CreateLogStream", "PutLogEvents")),
@@ -412,11 +418,7 @@ def test_the_shop_may_read_its_secrets_carry_its_orders_over_and_send_events(tem
     policy = of_type(template(STACK), "AWS::IAM::Policy")["StorefrontSwitchShopMay"]
     assert len(policy["Roles"]) == 2
     assert {"StorefrontInstanceRole" in as_text(role) for role in policy["Roles"]} == {True, False}
-    found = {
-        (action, as_text(statement["Resource"]))
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    }
+    found = rights(policy)
     secrets = ("<OrderDatabaseInstanceSecretAttachment>", "<ShopCacheSecret>")
     expected = {(f"secretsmanager:{verb}", arn) for verb in ("GetSecretValue", "DescribeSecret") for arn in secrets}
     expected |= {
