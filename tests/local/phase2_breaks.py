@@ -226,7 +226,7 @@ def _(cloud: Deployment) -> AbstractContextManager[None]:
 # 2.2 and 2.3 Orders, connections, copies
 
 
-@breaks("order-whole", "lines differs")
+@breaks("order-whole", "lines, total_cents differs")
 def _(cloud: Deployment) -> AbstractContextManager[None]:
     more = "update order_lines set quantity = 2 where order_id = new.order_id; return new;"
     return trigger(cloud, "payments", "after insert", more)
