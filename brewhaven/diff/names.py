@@ -58,6 +58,7 @@ NOUNS = {
     "AWS::S3::Bucket": "bucket",
     "AWS::S3::BucketPolicy": "bucket policy",
     "AWS::SecretsManager::Secret": "secret",
+    "AWS::SecretsManager::SecretTargetAttachment": "secret",
     "AWS::ServiceDiscovery::PrivateDnsNamespace": "private DNS zone",
     "AWS::ServiceDiscovery::Service": "DNS name",
     "AWS::SNS::Subscription": "subscription",

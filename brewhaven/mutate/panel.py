@@ -70,6 +70,24 @@ class Panel:
                 )
         return lint, nag
 
+    def _failed(self, phase: int, name: str, body: dict[str, Any]) -> str | None:
+        """The first check of a phase that fails on its stack, beside the others as they are."""
+        beside = {**{other: stack.body for other, stack in self._stacks.items()}, name: body}
+        report = verify.run(name, self._checks[phase], template=Template(name, body, beside))
+        return next((finding.check for finding in report.findings if not finding.passed), None)
+
+    @cached_property
+    def _well(self) -> frozenset[str]:
+        """The stacks, whose checks pass as they are: one that fails anyway would seem to notice every mistake."""
+        phases = {name: phase.number for phase in available_phases() for name in phase.stacks}
+        for name, stack in self._stacks.items():
+            if failed := self._failed(phases[name], name, stack.body):
+                raise BrewHavenError(
+                    f"The check {failed} fails on {name} without any mistake.",
+                    f"Mend it first: `brewhaven verify {phases[name]} --on template`.",
+                )
+        return frozenset(self._stacks)
+
     def verdict(self, task: Task) -> Verdict:
         """Ask one after the other until somebody notices."""
         kind, noticed_by = self._noticed(task)
@@ -80,8 +98,7 @@ class Panel:
         body = stack.with_mistake(task.mutant, stack)
         if body is None:
             raise BrewHavenError(f"The mistake '{task.mutant.id}' cannot be made where it was thought of.")
-        report = verify.run(task.stack, self._checks[task.phase], template=Template(task.stack, body))
-        if failed := next((finding.check for finding in report.findings if not finding.passed), None):
+        if task.stack in self._well and (failed := self._failed(task.phase, task.stack, body)):
             return "check", failed
         if test := self._tests.noticed_by(task.mutant, stack):
             return "test", test

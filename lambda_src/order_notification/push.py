@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sns import SNSClient
 
+UNKNOWN = "No endpoint found"
+"""SNS's words for an endpoint that was deleted; it calls that an invalid parameter."""
+
 
 class MobilePush:
     """Implements `order_notification.channels.Channel`."""
@@ -36,8 +39,15 @@ class MobilePush:
                 )
                 sent += 1
             except (self._client.exceptions.EndpointDisabledException, self._client.exceptions.NotFoundException):
-                self._table.delete_item(Key={"pk": device["pk"], "sk": device["sk"]})
+                self._forget(device)
+            except self._client.exceptions.InvalidParameterException as error:
+                if UNKNOWN not in str(error):
+                    raise
+                self._forget(device)
         return sent
+
+    def _forget(self, device: dict[str, Any]) -> None:
+        self._table.delete_item(Key={"pk": device["pk"], "sk": device["sk"]})
 
     def _devices(self, owner: str) -> list[dict[str, Any]]:
         condition = Key("pk").eq(f"OWNER#{owner}") & Key("sk").begins_with("DEVICE#")

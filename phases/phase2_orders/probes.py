@@ -39,9 +39,9 @@ def foundation_of(stack: str) -> str:
     return stack.partition("BrewHaven-")[0] + FOUNDATION
 
 
-def wait_for(look: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T | None:
-    """Look until something is there; None when time is up."""
-    deadline = time.monotonic() + seconds
+def wait_for(look: Callable[[], T | None]) -> T | None:
+    """Look until something is there; None when patience ends."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
         if time.monotonic() > deadline:
             return None

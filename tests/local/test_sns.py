@@ -322,6 +322,9 @@ def test_a_push_to_a_device_is_written_down(cloud: Cloud, application: tuple[Any
     with pytest.raises(ClientError, match="no text for the platform"):
         sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "true"})
         sns.publish(TargetArn=device, Message=json.dumps({"APNS": "x"}), MessageStructure="json")
+    sns.delete_endpoint(EndpointArn=device)
+    with pytest.raises(sns.exceptions.InvalidParameterException, match="No endpoint found"):
+        sns.publish(TargetArn=device, Message="anyone there?")
 
 
 def test_a_device_can_subscribe_and_what_was_written_goes_with_its_owner(

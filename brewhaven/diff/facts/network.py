@@ -175,7 +175,7 @@ def _who(where: str) -> str:
 
 
 def _where(where: str) -> str:
-    return "anything on the internet" if where in EVERYWHERE else f"the addresses {where}"
+    return "any address" if where in EVERYWHERE else f"the addresses {where}"
 
 
 def exposures(side: Side, resource: Resource) -> Iterator[tuple[str, str, str | None]]:  # noqa: PLR0912, PLR0915

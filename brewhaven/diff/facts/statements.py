@@ -267,6 +267,7 @@ def service_words(principal: str) -> str:
         "states": "Step Functions",
         "scheduler": "EventBridge Scheduler",
         "cognito-idp": "Cognito",
+        "cloudwatch": "CloudWatch",
         "logs": "CloudWatch Logs",
         "delivery.logs": "log delivery",
         "elasticloadbalancing": "load balancers",

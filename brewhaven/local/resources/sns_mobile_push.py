@@ -16,6 +16,7 @@ from brewhaven.local.resources.sns_written import forget, write_down
 Record = dict[str, Any]
 _LIST = "ListEndpointsByPlatformApplication"
 _PAGE = 100
+_NO_ENDPOINT = "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
 
 
 def push(endpoint_arn: str, message: str, identity: str, *, structured: bool) -> str | None:
@@ -69,6 +70,8 @@ def devices_are_published_to() -> None:
         def handle(parameters: Record) -> Response:
             target = sns._p(parameters, "TargetArn")
             if target not in sns._platform_endpoints:
+                if ":endpoint/" in target:
+                    return sns._error("InvalidParameter", _NO_ENDPOINT, 400)  # type: ignore[no-any-return]
                 answer: Response = original(parameters)
                 return answer
             identity, structure = new_uuid(), sns._p(parameters, "MessageStructure")

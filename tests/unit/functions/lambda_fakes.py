@@ -65,10 +65,14 @@ class FakeSns:
     class EndpointDisabledException(Exception):  # noqa: N818
         pass
 
+    class InvalidParameterException(Exception):  # noqa: N818
+        pass
+
     def __init__(self) -> None:
         self.published: list[dict[str, Any]] = []
         self.failures = 0
         self.gone: set[str] = set()
+        self.refused: dict[str, str] = {}
         self.exceptions = self
 
     def publish(self, **request: Any) -> dict[str, str]:
@@ -77,6 +81,8 @@ class FakeSns:
             raise EndpointConnectionError(endpoint_url="https://sns.us-east-1.amazonaws.com")
         if request.get("TargetArn") in self.gone:
             raise self.EndpointDisabledException
+        if request.get("TargetArn") in self.refused:
+            raise self.InvalidParameterException(self.refused[request["TargetArn"]])
         self.published.append(request)
         return {"MessageId": str(len(self.published))}
 

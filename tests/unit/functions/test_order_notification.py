@@ -142,6 +142,22 @@ def test_a_phone_that_is_gone_is_forgotten_and_the_others_are_told(notice: Calla
     assert [item["endpoint_arn"] for item in table.items.values()] == [kept]
 
 
+def test_a_phone_whose_endpoint_was_deleted_is_forgotten_too(notice: Callable[..., Notice]) -> None:
+    table, sns = FakeTable(), FakeSns()
+    deleted = table.register("guest:1", "deleted")
+    sns.refused[deleted] = "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+    assert MobilePush(table, sns).send(notice(owner="guest:1")) == 0  # type: ignore[arg-type]
+    assert table.items == {}
+
+
+def test_a_push_that_is_wrong_in_itself_fails_and_the_phone_stays(notice: Callable[..., Notice]) -> None:
+    table, sns = FakeTable(), FakeSns()
+    sns.refused[table.register("guest:1", "pixel")] = "Invalid parameter: Message too long"
+    with pytest.raises(sns.InvalidParameterException):
+        MobilePush(table, sns).send(notice(owner="guest:1"))  # type: ignore[arg-type]
+    assert len(table.items) == 1
+
+
 def test_a_push_says_the_same_in_the_words_of_each_platform(notice: Callable[..., Notice]) -> None:
     told = notice(type="order.ready")
     said = json.loads(payload_of(told))
