@@ -70,6 +70,27 @@ def test_rules_of_their_own_change_the_group(cloud: Cloud) -> None:
         assert group(cloud, group_id)["IpPermissions"] == []
 
 
+def test_a_revoke_means_a_rule_by_its_source_and_not_by_its_description(cloud: Cloud) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "Description": "callers"}
+    with stack(cloud) as made:
+        made.create(
+            network(
+                Peer=typed("AWS::EC2::SecurityGroup", GroupDescription="two", VpcId=ref("Vpc")),
+                Door=typed(
+                    "AWS::EC2::SecurityGroup", GroupDescription="door", VpcId=ref("Vpc"),
+                    SecurityGroupIngress=[
+                        {**rule, "SourceSecurityGroupId": ref("Group")}, {**rule, "SourceSecurityGroupId": ref("Peer")},
+                    ],
+                ),
+            )
+        )  # fmt: skip
+        door, peer = made.physical_id("Door"), made.physical_id("Peer")
+        named = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": peer}]}
+        cloud.client("ec2").revoke_security_group_ingress(GroupId=door, IpPermissions=[named])
+        left = [pair["GroupId"] for one in group(cloud, door)["IpPermissions"] for pair in one["UserIdGroupPairs"]]
+        assert left == [made.physical_id("Group")]
+
+
 def test_a_vpc_answers_its_attributes(cloud: Cloud) -> None:
     with stack(cloud) as made:
         outputs = made.create(

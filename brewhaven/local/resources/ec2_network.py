@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brewhaven.local.emulator import add_attributes, handler_error, new_id, query, succeed, truth
-from brewhaven.local.registry import Created, Properties, correction, resource
+from brewhaven.local.registry import Created, Properties, correction, replace, resource
 
 _NOT_FILTERED = "kept and answered by the API; only security groups decide who reaches whom here"
 
@@ -325,3 +325,27 @@ def vpc_attributes() -> None:
     add_attributes("AWS::EC2::VPCGatewayAttachment", lambda physical_id, _: {"AttachmentType": physical_id[:3]})
     add_attributes("AWS::EC2::SubnetRouteTableAssociation", lambda physical_id, _: {"Id": physical_id})
     add_attributes("AWS::EC2::Route", lambda _, properties: {"CidrBlock": properties.get("DestinationCidrBlock", "")})
+
+
+@correction
+def rules_match_without_descriptions() -> None:
+    """Which rule a revoke means, its source and ports say, and not its description, also where the source is a group.
+
+    The emulator compares the descriptions of groups, so that a revoke without one removes nothing and says True.
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
+    """
+    from ministack.services import ec2
+
+    def build(original: Any) -> Any:
+        def bare(rule: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = original(rule)
+            for sources in ("UserIdGroupPairs", "PrefixListIds"):
+                found[sources] = [
+                    {key: value for key, value in source.items() if key != "Description"}
+                    for source in found.get(sources) or []
+                ]
+            return found
+
+        return bare
+
+    replace(ec2, "_strip_descriptions", build)
