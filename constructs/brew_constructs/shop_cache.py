@@ -19,13 +19,13 @@ PORT = 6379
 USER = "shop"
 
 _ALLOWED = "on ~shop:* resetchannels -@all +@connection +@read +@write +@scripting -@dangerous"
-"""What the shop's user may do, in Valkey's own words: ordinary commands with keys that begin with `shop:`; nothing that
-lists or empties the whole cache, reads its configuration, or listens to channels."""
+"""What the shop's user may do, in Valkey's own words: ordinary commands with keys that begin with `shop:`, and names of
+keys by SCAN; nothing that stops or empties the whole cache, reads its configuration, or listens to channels."""
 _FORBIDDEN = "off ~* -@all"
 
 
 class ShopCache(Construct):
-    """ElastiCache for Valkey 8, one small node, for what may be lost: sessions, carts, and copies of the menu.
+    """ElastiCache for Valkey 8, one small node, for what may be lost: copies of sessions, of carts and of the menu.
 
     It is in the isolated subnets and admits whom `admit` names. It speaks TLS from the first byte, with a
     certificate of Amazon Trust Services, which every system knows. It asks for a user and a password: ElastiCache's
@@ -33,8 +33,9 @@ class ShopCache(Construct):
     without a name would be, is switched off. The password is generated into a secret, as JSON with `username` and
     `password`.
 
-    There is one node and no backup. If it fails, ElastiCache starts an empty one: guests sign in again, carts are
-    empty, and the menu is read from the table. Whatever must survive does not belong here, which is why orders are not.
+    There is one node and no backup. While it is away the shop reads the table, as it did before there was a cache; when
+    ElastiCache has started an empty one, copies are made anew. Nobody is signed out and no cart is lost, because the
+    table has everything. Whatever must survive does not belong here alone.
 
     What it costs in us-east-1: 0.0128 USD an hour, some 9 USD a month. A replica in another zone with automatic
     failover doubles that. Serverless would be about 6 USD a month for the least of 100 MB, and more with the requests;
@@ -144,9 +145,8 @@ class ShopCache(Construct):
         acknowledge(
             self.replication_group,
             {
-                "AwsSolutions-AEC4": "One node is lost with its zone, and with it sessions and copies, which is all "
-                "that is in it. A second node would double the price for what a customer notices as signing in once "
-                "more.",
+                "AwsSolutions-AEC4": "One node is lost with its zone, and with it copies, which is all that is in "
+                "it. A second node would double the price for what a customer notices as a slower minute.",
                 "AwsSolutions-AEC5": "Another port hides a cache from nobody who looks. This one is in subnets without"
                 " a way in, and admits named security groups alone.",
                 "AwsSolutions-AEC6": "The rule looks for the one token that all clients would share. Here is a user "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import textwrap
@@ -213,3 +214,64 @@ def test_a_provider_that_fails_ends_the_deploy_at_once(cloud: Cloud, code: str, 
         assert reason in str(failure.value)
         assert "ROLLBACK" in failure.value.status
         assert time.monotonic() - begun < 30
+
+
+def log_lines(cloud: Cloud, group: str) -> list[str]:
+    """What is in a function's log group, the oldest first."""
+    return [str(event["message"]) for event in cloud.client("logs").filter_log_events(logGroupName=group)["events"]]
+
+
+def test_a_cold_start_is_told_apart_in_the_log(cloud: Cloud) -> None:
+    """The first invocation, and the first after a changed variable, start a process; others find one.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
+    code = """
+        import time
+        time.sleep(0.3)
+        def handler(event, context):
+            print("at work")
+    """
+    with stack(cloud) as made:
+        made.create(function(code, LoggingConfig={"LogGroup": "/lab/cold", "LogFormat": "JSON"}))
+        name = made.physical_id("Function")
+        invoke(cloud, made)
+        invoke(cloud, made)
+        functions = cloud.client("lambda")
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"ROUND": "2"}})
+        invoke(cloud, made)
+        lines = log_lines(cloud, "/lab/cold")
+        events = [json.loads(line) for line in lines if line != "at work"]
+        kinds = [event["type"].removeprefix("platform.") for event in events]
+        cold, warm = ["initStart", "start", "report"], ["start", "report"]
+        assert sorted(kinds) == sorted([*cold, *warm, *cold])
+        assert lines.count("at work") == 3
+        metrics = [event["record"]["metrics"] for event in events if event["type"] == "platform.report"]
+        starts = [one["initDurationMs"] for one in metrics if "initDurationMs" in one]
+        assert len(starts) == 2
+        assert min(starts) >= 300, "what stands outside of the handler belongs to the start"
+        for one in metrics:
+            assert one["billedDurationMs"] >= one["durationMs"] + one.get("initDurationMs", 0)
+            assert one["memorySizeMB"] == 128
+
+
+def test_the_log_of_a_text_function_and_its_tail_have_the_report(cloud: Cloud) -> None:
+    code = """
+        def handler(event, context):
+            print("at work")
+            if event:
+                raise ValueError("no cups")
+    """
+    with stack(cloud) as made:
+        made.create(function(code, LoggingConfig={"LogGroup": "/lab/text", "LogFormat": "Text"}))
+        name = made.physical_id("Function")
+        answer = cloud.client("lambda").invoke(FunctionName=name, LogType="Tail")
+        tail = base64.b64decode(answer["LogResult"]).decode().splitlines()
+        assert [line.split(" ")[0] for line in tail] == ["INIT_START", "START", "at", "END", "REPORT"]
+        assert "Init Duration: " in tail[-1]
+        assert tail == log_lines(cloud, "/lab/text")
+        again = cloud.client("lambda").invoke(FunctionName=name, LogType="Tail", Payload=b'{"cups": 0}')
+        tail = base64.b64decode(again["LogResult"]).decode().splitlines()
+        assert tail[0].startswith("START")
+        assert "Init Duration" not in tail[-1]
+        assert any("ValueError: no cups" in line for line in tail)

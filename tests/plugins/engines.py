@@ -7,6 +7,7 @@ database of their own in it.
 
 import asyncio
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -226,8 +227,17 @@ class Postgres(Engine):
         return True
 
 
+def _access_of_the_shop() -> str:
+    """What the shop's user may do in the deployed cache, from the snapshot of its template."""
+    snapshot = Path(__file__).parents[2] / "snapshot/__snapshots__/test_stacks"
+    stack = json.loads((snapshot / "test_a_lesson[BrewHaven-Phase2-Orders-2.4].json").read_text())
+    users = [made["Properties"] for made in stack["Resources"].values() if made["Type"] == "AWS::ElastiCache::User"]
+    [access] = [user["AccessString"] for user in users if user["UserName"] == "shop"]
+    return str(access)
+
+
 class Valkey(Engine):
-    """Valkey with one user, `shop`, who needs a password."""
+    """Valkey with one user, `shop`, who needs a password and may do what the deployed cache allows it."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         super().__init__(certificate, key, postgres=False)
@@ -238,7 +248,7 @@ class Valkey(Engine):
         return ValkeyPlace("localhost", self.door.port, "valkey")
 
     def start(self) -> None:
-        rules = f"user default off\nuser shop on >{PASSWORD} ~shop:* +@all -@dangerous\nuser tests on nopass ~* +@all\n"
+        rules = f"user default off\nuser shop >{PASSWORD} {_access_of_the_shop()}\nuser tests on nopass ~* +@all\n"
         settings = f"port {self.inner_port}\nbind 127.0.0.1\nsave ''\ndir {self.folder}\n"
         (self.folder / "valkey.conf").write_text(settings + rules)
         self._launch(VALKEY, self.folder / "valkey.conf")
