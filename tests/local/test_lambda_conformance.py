@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import textwrap
@@ -213,3 +214,22 @@ def test_a_provider_that_fails_ends_the_deploy_at_once(cloud: Cloud, code: str, 
         assert reason in str(failure.value)
         assert "ROLLBACK" in failure.value.status
         assert time.monotonic() - begun < 30
+
+
+def test_every_line_of_an_invocation_is_in_its_own_log(cloud: Cloud) -> None:
+    code = """
+        def handler(event, context):
+            print("first of", event)
+            print("last of", event, end="")
+            if event == 2:
+                raise ValueError("two")
+    """
+    with stack(cloud) as made:
+        made.create(function(code))
+        for number in range(4):
+            answer = cloud.client("lambda").invoke(
+                FunctionName=made.physical_id("Function"), Payload=json.dumps(number), LogType="Tail"
+            )
+            said = base64.b64decode(answer["LogResult"]).decode()
+            assert [line for line in said.splitlines() if " of " in line] == [f"first of {number}", f"last of {number}"]
+            assert "last line" not in said, "the mark at the end is nobody's line"
