@@ -145,7 +145,7 @@ class Phase2Orders(PhaseStack):
         self.output("LoyaltyQueueUrl", self.subscribers.loyalty.queue.queue_url, "Paid orders, for points")
         self.output("BoardQueueUrl", self.subscribers.board.queue.queue_url, "Orders, for the tickets at the counter")
 
-    @lesson("2.7", "Pictures, and seeing that it all flows")
+    @lesson("2.7", "Seeing that orders flow")
     def pictures_and_dashboard(self) -> None:
         self.pictures = ImagePipeline(
             self,

@@ -214,6 +214,7 @@ def test_a_provider_that_fails_ends_the_deploy_at_once(cloud: Cloud, code: str, 
         assert reason in str(failure.value)
         assert "ROLLBACK" in failure.value.status
         assert time.monotonic() - begun < 30
+<<<<<<< HEAD
 
 
 def log_lines(cloud: Cloud, group: str) -> list[str]:
@@ -275,3 +276,25 @@ def test_the_log_of_a_text_function_and_its_tail_have_the_report(cloud: Cloud) -
         assert tail[0].startswith("START")
         assert "Init Duration" not in tail[-1]
         assert any("ValueError: no cups" in line for line in tail)
+||||||| d6bf3b0
+=======
+
+
+def test_every_line_of_an_invocation_is_in_its_own_log(cloud: Cloud) -> None:
+    code = """
+        def handler(event, context):
+            print("first of", event)
+            print("last of", event, end="")
+            if event == 2:
+                raise ValueError("two")
+    """
+    with stack(cloud) as made:
+        made.create(function(code))
+        for number in range(4):
+            answer = cloud.client("lambda").invoke(
+                FunctionName=made.physical_id("Function"), Payload=json.dumps(number), LogType="Tail"
+            )
+            said = base64.b64decode(answer["LogResult"]).decode()
+            assert [line for line in said.splitlines() if " of " in line] == [f"first of {number}", f"last of {number}"]
+            assert "last line" not in said, "the mark at the end is nobody's line"
+>>>>>>> flow
