@@ -48,14 +48,6 @@ class _Remembering:
         self._send = send
 
     def send(self, notice: Notice) -> int:
-<<<<<<< HEAD
         # Asked again, Powertools answers what was sent the first time, and of a 0 it makes None.
         sent: int | None = self._send(message={"id": notice.event_id}, notice=notice)
         return sent or 0
-||||||| d6bf3b0
-        sent: int = self._send(message={"id": notice.event_id}, notice=notice)
-        return sent
-=======
-        sent: int | None = self._send(message={"id": notice.event_id}, notice=notice)
-        return sent or 0  # a 0 that Powertools remembers comes back as None
->>>>>>> flow

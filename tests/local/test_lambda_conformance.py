@@ -214,7 +214,6 @@ def test_a_provider_that_fails_ends_the_deploy_at_once(cloud: Cloud, code: str, 
         assert reason in str(failure.value)
         assert "ROLLBACK" in failure.value.status
         assert time.monotonic() - begun < 30
-<<<<<<< HEAD
 
 
 def log_lines(cloud: Cloud, group: str) -> list[str]:
@@ -276,8 +275,6 @@ def test_the_log_of_a_text_function_and_its_tail_have_the_report(cloud: Cloud) -
         assert tail[0].startswith("START")
         assert "Init Duration" not in tail[-1]
         assert any("ValueError: no cups" in line for line in tail)
-||||||| d6bf3b0
-=======
 
 
 def test_every_line_of_an_invocation_is_in_its_own_log(cloud: Cloud) -> None:
@@ -297,4 +294,3 @@ def test_every_line_of_an_invocation_is_in_its_own_log(cloud: Cloud) -> None:
             said = base64.b64decode(answer["LogResult"]).decode()
             assert [line for line in said.splitlines() if " of " in line] == [f"first of {number}", f"last of {number}"]
             assert "last line" not in said, "the mark at the end is nobody's line"
->>>>>>> flow
