@@ -182,25 +182,6 @@ def test_a_worker_that_gets_nothing_is_named_with_what_to_do(orders: Orders) -> 
     drained(orders, "OrderQueueUrl")
 
 
-def test_a_worker_that_cannot_announce_is_named_with_what_it_says(orders: Orders) -> None:
-    functions, name = orders.client("lambda"), orders.outputs["WorkerFunctionName"]
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    nowhere = orders.outputs["OrderTopicArn"] + "-gone"
-    functions.update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**before, "ORDER_TOPIC_ARN": nowhere}}
-    )
-    try:
-        answer = orders.run("demo", "order-processing", "--wait", "20", exits=1)
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
-        orders.client("sqs").purge_queue(QueueUrl=orders.outputs["OrderQueueUrl"])
-    [missing] = answer["missing"]
-    assert missing["hop"] == "topic"
-    assert happened(answer)["worker"] is True, "it had the event in its hands"
-    assert "it says: " in missing["what"] and "Publish" in missing["what"]
-    assert orders.outputs["WorkerLogGroupName"] in missing["next"]
-
-
 def test_a_database_that_is_stopped_is_named_before_anything_is_ordered(orders: Orders) -> None:
     rds, name = orders.client("rds"), orders.outputs["DatabaseInstanceId"]
 
@@ -297,7 +278,7 @@ def put_aside(orders: Orders) -> Iterator[Callable[[int], None]]:
         for number in range(count):
             body = json.dumps({"id": f"poison-{number}", "type": "order.paid", "order_id": "none"})
             sqs.send_message(QueueUrl=url, MessageBody=body)
-        until(lambda: put_aside_now(orders) == count, seconds=120)
+        until(lambda: put_aside_now(orders) == count, seconds=180)
 
     yield put
     sqs.set_queue_attributes(QueueUrl=url, Attributes=timeout)
@@ -335,7 +316,7 @@ def test_an_empty_queue_and_one_that_no_queue_feeds_are_refused(orders: Orders) 
 
 
 def test_a_second_task_is_refused_while_one_runs(orders: Orders, put_aside: Callable[[int], None]) -> None:
-    put_aside(4)
+    put_aside(30)  # half a minute at one a second, which is longer than the tool takes to start
     arn = orders.outputs["OrderDeadLetterQueueArn"]
     with orders.without_event_source("OrderPipelineWorkerFunction"):
         handle = orders.client("sqs").start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=1)

@@ -182,6 +182,24 @@ def test_an_order_in_phase_1s_table_is_not_taken_for_one_in_postgresql() -> None
     assert "ShopConfigParameter" in (in_dynamodb.missing["database"].remedy or "")
 
 
+def test_a_worker_that_had_the_event_and_could_not_announce_it_is_named_with_what_it_says(
+    fake_target: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = {**LOGGED, "level": "ERROR", "message": "message failed", "why": "NotFound: Topic does not exist"}
+    log = log_group(fake_target, json.dumps(failed))
+    [line] = log.lines("o-1")
+    demo = order_processing.OrderProcessing(Deployment.__new__(Deployment), "http://shop", 1)
+    demo.order, demo.logs = {"id": "o-1"}, {"worker": log}
+    monkeypatch.setattr(order_processing, "event_source", lambda *_, **__: None)
+    monkeypatch.setattr(order_processing, "only", lambda *_, **__: "queue")
+    monkeypatch.setattr(order_processing, "depth", lambda *_: 1)
+    with pytest.raises(MissingHopError) as caught:
+        demo._hear(None, line)  # type: ignore[arg-type]  # nobody listens: it is known before
+    assert demo.journey.hops["topic"].happened is False
+    assert "it says: NotFound: Topic does not exist" in caught.value.message
+    assert log.name in (caught.value.remedy or "")
+
+
 def test_a_shop_that_nobody_answers_for_is_a_missing_hop_with_a_remedy() -> None:
     with pytest.raises(MissingHopError) as caught:
         Visitor("http://127.0.0.1:9")
