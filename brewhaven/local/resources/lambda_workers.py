@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,7 @@ class _Processes:
         else:
             _link_node_sdk(Path(arguments[-1]).parent)
             arguments = [shutil.which(arguments[0]) or arguments[0], *arguments[1:]]
+        self._starting.worker.process_began = time.monotonic()
         return subprocess.Popen(arguments, env=environment, **options)
 
 
