@@ -127,17 +127,17 @@ def reports_say_what_a_start_took() -> None:
         def start(worker: Any) -> Any:
             began = time.monotonic()
             answer = original(worker)
-            here.starting = (time.monotonic() - began) * 1000
+            ready = time.monotonic()
+            here.init, here.starting = (ready - worker.process_began) * 1000, (ready - began) * 1000
             return answer
 
         return start
 
     def invoke(original: Any) -> Any:
         def run(worker: Any, *arguments: Any, **options: Any) -> Any:
-            here.starting, began = None, time.monotonic()
+            here.init, here.starting, began = None, 0.0, time.monotonic()
             result = original(worker, *arguments, **options)
-            all_of_it = (time.monotonic() - began) * 1000
-            here.took = Took(all_of_it - (here.starting or 0), here.starting)
+            here.took = Took((time.monotonic() - began) * 1000 - here.starting, here.init)
             return result
 
         return run

@@ -168,6 +168,7 @@ class _Processes:
         else:
             _link_node_sdk(Path(arguments[-1]).parent)
             arguments = [shutil.which(arguments[0]) or arguments[0], *arguments[1:]]
+        self._starting.worker.process_began = time.monotonic()
         return subprocess.Popen(arguments, env=environment, **options)
 
 
