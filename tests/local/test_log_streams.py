@@ -1,4 +1,4 @@
-"""Searching a log group's streams by the beginning of their names (resources/log_streams.py)."""
+"""Searching a log group: its streams by the beginning of their names, and with queries (resources/log_streams.py, logs.py)."""
 
 from __future__ import annotations
 
@@ -41,3 +41,21 @@ def test_names_and_a_prefix_exclude_each_other(cloud: Cloud) -> None:
         cloud.client("logs").filter_log_events(
             logGroupName=GROUP, logStreamNames=["shop/1"], logStreamNamePrefix="board/"
         )
+
+
+def test_a_query_asks_what_is_understood_or_is_refused(cloud: Cloud) -> None:
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName="/query/till")
+    try:
+        logs.create_log_stream(logGroupName="/query/till", logStreamName="one")
+        now = int(time.time())
+        events = [{"timestamp": now * 1000, "message": text} for text in ("open", "no paper")]
+        logs.put_log_events(logGroupName="/query/till", logStreamName="one", logEvents=events)
+        asked = {"logGroupName": "/query/till", "startTime": now - 60, "endTime": now + 60}
+        query = logs.start_query(queryString="fields @message | filter @message like /paper/ | limit 5", **asked)
+        (row,) = logs.get_query_results(queryId=query["queryId"])["results"]
+        assert {cell["field"]: cell["value"] for cell in row}["@message"] == "no paper"
+        with pytest.raises(logs.exceptions.MalformedQueryException, match="and not stats"):
+            logs.start_query(queryString="fields @message | stats count(*) by @message", **asked)
+    finally:
+        logs.delete_log_group(logGroupName="/query/till")
