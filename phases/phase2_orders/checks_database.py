@@ -75,10 +75,15 @@ def _(template: Template) -> str:
     ]
     _only_groups(
         inline_addresses(group) + [str(rule.get("CidrIp")) for rule in rules if "SourceSecurityGroupId" not in rule],
-        [f"{rule['FromPort']}-{rule['ToPort']}" for rule in rules],
+        ["-".join(_port(rule[end]) for end in ("FromPort", "ToPort")) for rule in rules],
         POSTGRES,
     )
     return f"{len(subnets)} isolated subnets, {len(rules)} groups"
+
+
+def _port(value: Any) -> str:
+    """A rule's port, also where the template takes it from the database itself."""
+    return POSTGRES if "Endpoint.Port" in json.dumps(value) else str(value)
 
 
 @private.on_cloud
