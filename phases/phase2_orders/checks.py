@@ -8,12 +8,14 @@ from phases.phase2_orders import (
     checks_orders,
     checks_pictures,
     checks_queue,
+    checks_schema,
     checks_watching,
 )
 
 CHECKS = CheckList(
     [
         *checks_database.CHECKS,
+        *checks_schema.CHECKS,
         *checks_orders.CHECKS,
         *checks_cache.CHECKS,
         *checks_queue.CHECKS,

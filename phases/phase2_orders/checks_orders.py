@@ -275,7 +275,9 @@ backed_up = CHECKS.check(
 def _(template: Template) -> str:
     instance = database(template)
     days = instance.properties.get("BackupRetentionPeriod", 1)
-    _keeps(int(days), encrypted=instance.properties.get("StorageEncrypted") is True, name=instance.logical_id)
+    # One that is built from a snapshot is encrypted as that is, and the template may not say it again.
+    encrypted = instance.properties.get("StorageEncrypted") is True or "DBSnapshotIdentifier" in instance.properties
+    _keeps(int(days), encrypted=encrypted, name=instance.logical_id)
     return f"{days} days"
 
 

@@ -301,6 +301,33 @@ def test_the_stack_as_it_is_passes(stack: Template, declared: CheckList) -> None
     assert [finding.what for finding in report.findings if not finding.passed] == []
 
 
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"database_proxy": "true"},
+        {"database_replica": "true"},
+        {"database_snapshot": "orders-of-friday"},
+        {"database_multi_az": "true", "worker_reserved_concurrency": "5", "email_sender": "shop@example.com"},
+        {"storefront": "ec2"},
+        {"student": "s01"},
+    ],
+    ids=",".join,
+)
+def test_every_variant_passes(declared: CheckList, switches: dict[str, str]) -> None:
+    found = template.synthesize(switches, account="111122223333", region="us-east-1")
+    report = verify.run("2", list(declared), template=next(one for name, one in found.items() if STACK in name))
+    assert [finding.what for finding in report.findings if not finding.passed] == []
+    assert len(report.findings) == len([check for check in declared if check.template])
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_each_lesson_passes_the_checks_so_far(declared: CheckList, step: int) -> None:
+    found = template.synthesize({"lesson": f"2.{step}"}, account="111122223333", region="us-east-1")
+    report = verify.run(f"2.{step}", verify.chosen(declared, through=(2, step)), template=found[STACK])
+    assert [finding.what for finding in report.findings if not finding.passed] == []
+    assert report.findings
+
+
 def test_every_template_check_has_a_break(declared: CheckList) -> None:
     broken = {check for check, _, _ in BREAKS} | {"paths-complete"}  # whose break is below
     assert broken == {check.id for check in declared if check.template}
