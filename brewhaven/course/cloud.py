@@ -7,14 +7,18 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
 from brewhaven.errors import BrewHavenError
+
+
+T = TypeVar("T")
 
 
 class Clients(Protocol):
@@ -59,6 +63,16 @@ class Answer:
         return json.loads(self.body)
 
 
+@dataclass
+class _Shared:
+    """Something that several checks look at: made once, or the reason why it could not be."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    made: bool = False
+    value: Any = None
+    error: Exception | None = None
+
+
 class Deployment:
     """One phase's stacks on one cloud."""
 
@@ -66,6 +80,9 @@ class Deployment:
         self._clients = clients
         self._lock = threading.Lock()
         self._made: dict[str, Any] = {}
+        self._beside: dict[str, Deployment] = {}
+        self._shared: dict[Any, _Shared] = {}
+        self._at_the_end = ExitStack()
         self.stacks = tuple(stacks)
 
     @property
@@ -83,6 +100,45 @@ class Deployment:
         """Clients of a role of the deployment, as whoever works in it would have them."""
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="brewhaven-verify")
         return self._clients.acting_as(answer["Credentials"])
+
+    def beside(self, stack: str) -> Deployment:
+        """Another stack on the same cloud, such as that of the phase before."""
+        with self._lock:
+            if stack not in self._beside:
+                self._beside[stack] = Deployment(self._clients, [stack])
+            return self._beside[stack]
+
+    def shared(self, make: Callable[[Deployment], AbstractContextManager[T]]) -> T:
+        """What several checks of one run look at, such as an order that was placed: the first one that asks makes it.
+
+        Args:
+            make: Makes it when it is entered and takes it away when it is left, which is when the run ends. What it
+                raises when it is entered, every check gets that asks.
+        """
+        with self._lock:
+            entry = self._shared.setdefault(make, _Shared())
+        with entry.lock:
+            if not entry.made:
+                entry.made = True
+                try:
+                    manager = make(self)
+                    entry.value = manager.__enter__()
+                except Exception as error:
+                    entry.error = error
+                else:
+                    with self._lock:
+                        self._at_the_end.push(manager)
+        if entry.error is not None:
+            raise entry.error
+        found: T = entry.value
+        return found
+
+    def tidy(self) -> None:
+        """Take away what was shared; the next run makes its own."""
+        with self._lock:
+            ending, self._at_the_end = self._at_the_end, ExitStack()
+            self._shared.clear()
+        ending.close()
 
     @cached_property
     def descriptions(self) -> dict[str, dict[str, Any]]:

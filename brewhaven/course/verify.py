@@ -130,9 +130,12 @@ def run(
         deployment.prepare()
         there = [check for check in checks if check.cloud and check.applies_to(deployment.description)]
         together = [check for check in there if not check.alone]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            report.findings += pool.map(lambda check: _on_cloud(check, cloud, deployment), together)
-        report.findings += [_on_cloud(check, cloud, deployment) for check in there if check.alone]
+        try:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                report.findings += pool.map(lambda check: _on_cloud(check, cloud, deployment), together)
+            report.findings += [_on_cloud(check, cloud, deployment) for check in there if check.alone]
+        finally:
+            deployment.tidy()
     place = {check.id: number for number, check in enumerate(checks)}
     report.findings.sort(key=lambda finding: (targets.index(finding.target), place[finding.check]))
     report.not_on_target = [

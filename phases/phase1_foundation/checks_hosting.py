@@ -9,7 +9,7 @@ from brewhaven.course.checks import CheckList, expect, listed, statements
 from brewhaven.course.cloud import Answer, Deployment, ask
 from brewhaven.course.paths import every_path
 from brewhaven.course.template import Template
-from phases.phase1_foundation.probes import WITHOUT_FARGATE, service_of
+from phases.phase1_foundation.probes import WITHOUT_FARGATE, incoming, service_of
 
 CHECKS = CheckList()
 
@@ -37,12 +37,6 @@ def reach(url: str, path: str) -> Answer:
     )
     assert isinstance(answer, Answer)
     return answer
-
-
-def incoming(cloud: Deployment, group: str) -> list[dict[str, Any]]:
-    """The rules of a security group for what comes in."""
-    rules = cloud.client("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
-    return [rule for rule in rules["SecurityGroupRules"] if not rule["IsEgress"]]
 
 
 # 1.5 The shop on EC2

@@ -23,6 +23,12 @@ def service_of(cloud: Deployment) -> dict[str, Any]:
     return found
 
 
+def incoming(cloud: Deployment, group: str) -> list[dict[str, Any]]:
+    """The rules of a security group for what comes in."""
+    rules = cloud.client("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return [rule for rule in rules["SecurityGroupRules"] if not rule["IsEgress"]]
+
+
 def upload(cloud: Deployment, key: str, *sizes: int, most: int = 1000) -> list[int]:
     """Sign a form for an upload of at most `most` bytes, send it with files of these sizes, and remove what arrived.
 

@@ -20,9 +20,9 @@ from brewhaven.local.resources.elasticache import GROUPS
 
 logger = logging.getLogger("brewhaven.local.cloudwatch")
 
-# AWS publishes once a minute. A queue is looked at more often, so that an alarm need not wait for it.
+# AWS publishes once a minute. Here it is done more often, so that nobody has to wait for an alarm or a first value.
 QUEUE_SECONDS = 5.0
-CACHE_SECONDS = 60.0
+CACHE_SECONDS = 15.0
 # A value that stays is told this often, so that a period of an alarm is never empty.
 _AGAIN_SECONDS = 30.0
 _running = threading.Lock()
@@ -91,7 +91,9 @@ def _publish_nodes(group: Group) -> None:
         _counted[member] = counters
         values = {name: max(0.0, value - before.get(name, 0.0)) for name, value in counters.items()}
         values["CurrConnections"] = float(info["connected_clients"])
-        values["CurrItems"] = float(sum(db["keys"] for name, db in info.items() if name.startswith("db")))
+        databases = [db for name, db in info.items() if name.startswith("db")]
+        values["CurrItems"] = float(sum(db["keys"] for db in databases))
+        values["CurrVolatileItems"] = float(sum(db["expires"] for db in databases))
         values["BytesUsedForCache"] = float(info["used_memory"])
         if info["maxmemory"]:
             values["DatabaseMemoryUsagePercentage"] = 100 * float(info["used_memory"]) / float(info["maxmemory"])
