@@ -57,7 +57,7 @@ def _(template: Template) -> str:
 
 @accepted.on_cloud
 def _(cloud: Deployment) -> str:
-    with _uploaded(cloud, ".webp", PICTURE.read_bytes()) as name:
+    with uploaded(cloud, ".webp", PICTURE.read_bytes()) as name:
         item = _looked_at(cloud, name)
         reasons = [reason["S"] for reason in item.get("reasons", {}).get("L", [])]
         expect(
@@ -74,7 +74,7 @@ def _(cloud: Deployment) -> str:
             next_step="ask DetectLabels, and keep its answer with the picture",
         )
         small = item["thumbnail"]["S"]
-        copy = cloud.client("s3").get_object(Bucket=_bucket(cloud), Key=small)
+        copy = cloud.client("s3").get_object(Bucket=bucket_of(cloud), Key=small)
         expect(
             0 < copy["ContentLength"] and copy["ContentType"] == "image/webp",
             f"the thumbnail {small} is no picture: {copy['ContentLength']} bytes of {copy['ContentType']}",
@@ -94,8 +94,8 @@ rejected = CHECKS.check(
 
 @rejected.on_cloud
 def _(cloud: Deployment) -> str:
-    client, bucket = cloud.client("s3"), _bucket(cloud)
-    with _uploaded(cloud, ".jpg", b"No picture, whatever its name says.") as name:
+    client, bucket = cloud.client("s3"), bucket_of(cloud)
+    with uploaded(cloud, ".jpg", b"No picture, whatever its name says.") as name:
         item = _looked_at(cloud, name)
         reasons = [reason["S"] for reason in item.get("reasons", {}).get("L", [])]
         expect(
@@ -112,7 +112,7 @@ def _(cloud: Deployment) -> str:
             next_step="copy the object within S3 as it is",
         )
         expect(
-            not _is_there(client, bucket, f"{UPLOADS}{name}"),
+            not is_there(client, bucket, f"{UPLOADS}{name}"),
             f"the rejected file is still where the shop shows it, at {UPLOADS}{name}",
             where=f"{FUNCTION_CODE}/bucket.py, and the function's role",
             next_step="delete it there after it was copied; the role needs s3:DeleteObject under that folder",
@@ -120,14 +120,14 @@ def _(cloud: Deployment) -> str:
         return reasons[0]
 
 
-def _bucket(cloud: Deployment) -> str:
+def bucket_of(cloud: Deployment) -> str:
     return foundation(cloud).outputs["AssetBucketName"]
 
 
 @contextmanager
-def _uploaded(cloud: Deployment, ending: str, data: bytes) -> Iterator[str]:
+def uploaded(cloud: Deployment, ending: str, data: bytes) -> Iterator[str]:
     """A file where the shop puts its uploads; it and all that was made of it are removed."""
-    client, bucket, name = cloud.client("s3"), _bucket(cloud), f"{new_id()}{ending}"
+    client, bucket, name = cloud.client("s3"), bucket_of(cloud), f"{new_id()}{ending}"
     stem = name.removesuffix(ending)
     client.put_object(Bucket=bucket, Key=f"{UPLOADS}{name}", Body=data, ContentType="image/jpeg")
     try:
@@ -165,7 +165,7 @@ def _looked_at(cloud: Deployment, name: str) -> dict[str, Any]:
     return item
 
 
-def _is_there(client: Any, bucket: str, key: str) -> bool:
+def is_there(client: Any, bucket: str, key: str) -> bool:
     with suppress(ClientError):
         client.head_object(Bucket=bucket, Key=key)
         return True
