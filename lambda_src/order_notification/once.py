@@ -48,5 +48,6 @@ class _Remembering:
         self._send = send
 
     def send(self, notice: Notice) -> int:
-        sent: int = self._send(message={"id": notice.event_id}, notice=notice)
-        return sent
+        # Asked again, Powertools answers what was sent the first time, and of a 0 it makes None.
+        sent: int | None = self._send(message={"id": notice.event_id}, notice=notice)
+        return sent or 0

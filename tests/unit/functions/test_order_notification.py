@@ -234,6 +234,15 @@ def test_a_retry_serves_the_way_that_failed_and_not_its_neighbour(handler: Any, 
     assert (len(handler.sns.published), len(handler.mail.sent)) == (1, 1)
 
 
+def test_a_second_call_about_somebody_without_a_phone_is_no_failure(
+    handler: Any, event: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = sns_event(event(email=None))
+    for _ in range(2):
+        handler.lambda_handler(said, FakeContext())
+        assert metrics_in(capsys.readouterr().out)["NoticesSent"] == [1], "the inbox alone"
+
+
 def test_a_message_that_is_no_event_fails(handler: Any) -> None:
     with pytest.raises(MalformedEventError):
         handler.lambda_handler(sns_event("latte"), FakeContext())
