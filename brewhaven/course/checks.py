@@ -57,7 +57,7 @@ class Check:
     """One thing that holds when a student has done and understood a lesson.
 
     Attributes:
-        id: Stable, lower-case words joined by hyphens; unique in the course.
+        id: Stable, lower-case words joined by hyphens; unique in its phase.
         lesson: The lesson from which on it holds.
         objective: Id of the objective that it proves.
         proves: The sentence that is true when it passes.

@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 
 from brewhaven.errors import BrewHavenError
 
-
 T = TypeVar("T")
 
 

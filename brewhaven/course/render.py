@@ -124,7 +124,7 @@ def report(found: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for target in found.targets:
         mine = [finding for finding in found.findings if finding.target == target]
-        seconds = sum(finding.seconds for finding in mine)
+        seconds = found.seconds.get(target, 0.0)
         passed = sum(finding.passed for finding in mine)
         title = {"template": "the synthesized stacks", "local": "the local cloud", "aws": "AWS"}[target]
         parts.append(

@@ -43,12 +43,13 @@ class Finding:
 
 @dataclass
 class Report:
-    """All findings, and what was not looked at."""
+    """All findings, what was not looked at, and how long each target took from the first check to the last."""
 
     asked: str
     targets: tuple[TargetName, ...]
     findings: list[Finding] = field(default_factory=list)
     not_on_target: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[TargetName, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -94,6 +95,7 @@ class Report:
                 }
                 for target in self.targets
             },
+            "seconds": {target: round(seconds, 1) for target, seconds in self.seconds.items()},
             "objectives": self.objectives(),
             "checks": [{**asdict(finding), "seconds": round(finding.seconds, 3)} for finding in self.findings],
             "not_on_this_target": self.not_on_target,
@@ -120,13 +122,16 @@ def run(
     """
     targets: list[TargetName] = [*(["template"] if template else []), *([cloud] if deployment else [])]  # type: ignore[list-item]
     report = Report(asked, tuple(targets))
+    began = time.monotonic()
     if template:
         report.findings += [
             _finding(check, "template", check.template, template)
             for check in checks
             if check.template and check.applies_to(template.description)
         ]
+        report.seconds["template"] = time.monotonic() - began
     if deployment:
+        began = time.monotonic()
         deployment.prepare()
         there = [check for check in checks if check.cloud and check.applies_to(deployment.description)]
         together = [check for check in there if not check.alone]
@@ -136,6 +141,7 @@ def run(
             report.findings += [_on_cloud(check, cloud, deployment) for check in there if check.alone]
         finally:
             deployment.tidy()
+        report.seconds[cloud] = time.monotonic() - began
     place = {check.id: number for number, check in enumerate(checks)}
     report.findings.sort(key=lambda finding: (targets.index(finding.target), place[finding.check]))
     report.not_on_target = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from brewhaven.course.checks import CheckList, expect, listed, statements
 from brewhaven.course.cloud import Answer, Deployment, ask

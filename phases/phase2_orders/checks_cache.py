@@ -109,8 +109,8 @@ def _(cloud: Deployment) -> str:
     endless = all_keys[both[-1]] - ending[both[-1]]
     expect(
         endless <= 0,
-        f"{endless:.0f} of the {all_keys[both[-1]]:.0f} keys in the cache never expire: whatever they hold stays when it "
-        "has long been wrong, and the memory fills",
+        f"{endless:.0f} of the {all_keys[both[-1]]:.0f} keys in the cache never expire: whatever they hold stays "
+        "when it has long been wrong, and the memory fills",
         where=f"{MENU_CODE} and {SESSION_CODE}; CurrItems less CurrVolatileItems in CloudWatch",
         next_step="give every key an end when it is written (SET ... EX), and delete those that have none",
     )
@@ -168,7 +168,7 @@ def _(cloud: Deployment) -> str:
             kept == 3,
             "a session is read from the table at every request, and not from the cache",
             where=f"{SESSION_CODE}, and CloudWatch: CacheHits of the shop's cache",
-            next_step="see in the shop's parameter that sessions is valkey, and in the log whether the cache is reached",
+            next_step="see in the shop's parameter that sessions is valkey, and in the log whether the shop reaches it",
         )
     finally:
         with suppress(ClientError):

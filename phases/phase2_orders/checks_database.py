@@ -361,8 +361,8 @@ def ask_without_tls(host: str, port: int) -> str | None:
     """Begin a connection of PostgreSQL in clear text.
 
     Returns:
-        `R` when the server asks for the password, `E` and its sentence when it refuses; None where it cannot be reached,
-        as from outside of an isolated subnet.
+        `R` when the server asks for the password, `E` and its sentence when it refuses; None where it cannot be
+        reached, as from outside of an isolated subnet.
     """
     names = b"user\0brewhaven\0database\0brewhaven\0\0"
     hello = struct.pack("!ii", 8 + len(names), 196608) + names

@@ -1,4 +1,4 @@
-"""Checks of lesson 2.6: everybody hears of an event who must, nobody who need not, and a phone that is gone is forgotten."""
+"""Checks of lesson 2.6: who must hears of an event, nobody else does, and a phone that is gone is forgotten."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def _(cloud: Deployment) -> str:
         f"of order {order.id} there is not {' and not '.join(unheard)}"
         if unheard
         else f"an event that concerns everybody was published and not heard by {' and '.join(deaf)}",
-        where=f"follow it: the worker's log {cloud.outputs['WorkerLogGroupName']}, the topic's subscriptions, the queue "
-        "of the subscriber, its log, the queue of what could not be delivered",
+        where=f"follow it: the worker's log {cloud.outputs['WorkerLogGroupName']}, the topic's subscriptions, the "
+        "queue of the subscriber, its log, the queue of what could not be delivered",
         next_step="confirm that the subscription is there and its filter policy lets the type through",
     )
     return f"order {order.body['number']}: ticket, two notices; points of a published event"
@@ -225,7 +225,7 @@ def _(template: Template) -> str:
     everything = [entry.logical_id for entry in found if not entry.properties.get("FilterPolicy", {}).get("type")]
     expect(
         found and not everything,
-        f"{', '.join(everything) or 'nobody'} hears of every event: each wakes a function that throws it away, and is paid",
+        f"{', '.join(everything) or 'nobody'} hears of every event: each wakes a function, which throws it away",
         where=f"filter_policy in {SUBSCRIBERS_CODE}",
         next_step="say in a filter policy which types the subscriber waits for",
     )
@@ -314,10 +314,10 @@ def _(cloud: Deployment) -> str:
             left = [item["sk"]["S"] for item in follow_ups(cloud, f"OWNER#{told.owner}", "DEVICE#")]
             expect(
                 "DEVICE#gone" not in left,
-                f"the phone {gone} is gone, and the next notice will be pushed to it again: Apple and Google count that",
+                f"the phone {gone} is gone, and the next notice will be pushed to it again",
                 where="lambda_src/order_notification/push.py, and the function's log",
-                next_step="delete a device whose endpoint is disabled or not found; the function needs dynamodb:DeleteItem "
-                f"and sns:Publish on {name.removesuffix('-check')}*",
+                next_step="delete a device whose endpoint is disabled or not found; the function needs "
+                f"dynamodb:DeleteItem and sns:Publish on {name.removesuffix('-check')}*",
             )
             expect(
                 not there or "DEVICE#there" in left,

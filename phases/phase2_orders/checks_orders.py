@@ -52,7 +52,7 @@ def _(cloud: Deployment) -> str:
     expect(
         not other and order.read["payment"]["status"] == "paid",
         f"order {order.id} was taken one way and is read another: {', '.join(other) or 'its payment'} differs",
-        where=f"{SHOP_CODE}, and `select * from order_lines where order_id = '{order.id}'`",
+        where=f"{SHOP_CODE}, and the order's rows in orders, order_lines and payments",
         next_step="write everything of an order in one transaction, and read what was written",
     )
     for product, quantity, why in (("espresso", 0, "0 espressos"), ("no-such-product", 1, "an unknown product")):
@@ -145,8 +145,8 @@ def _(cloud: Deployment) -> str:
     closed = [item for item in gate if "closing" in item]
     expect(
         len(closed) == GATES,
-        f"{GATES - len(closed)} of the {GATES} gates of the old order book are open: an order that meets one of them is "
-        "taken in DynamoDB, where no barista looks",
+        f"{GATES - len(closed)} of the {GATES} gates of the old order book are open: an order that meets one of "
+        "them is taken in DynamoDB, where no barista looks",
         where=f"the items with pk = ORDERBOOK in {table}, and storefront/shop/adapters/order_gate.py",
         next_step="restart the shop's tasks: whoever begins to use PostgreSQL closes all of them",
     )
@@ -229,7 +229,7 @@ def _sum(tasks: int, workers: list[int | None]) -> str:
     """Add up who may hold how many: tasks and the instance a pool each, workers and the schema function one."""
     expect(
         None not in workers,
-        "the worker's event source has no maximum concurrency: in a rush Lambda starts hundreds, with a connection each",
+        "the worker's event source has no maximum concurrency: in a rush there are hundreds, with a connection each",
         where=f"max_concurrency in {CONSTRUCTS}/worked_queue.py",
         next_step="give the event source a maximum concurrency",
     )
@@ -291,7 +291,7 @@ def _(cloud: Deployment) -> str:
         f"the database {name} can be restored "
         + (f"up to {late:.0f} minutes ago only" if late is not None else "to no moment: there is no backup yet"),
         where="RDS console: the database, Maintenance & backups",
-        next_step="a new database makes its first backup within some minutes; if it stays so, see whether backups are on",
+        next_step="a new database makes its first backup within minutes; if it stays so, see whether backups are on",
     )
     return f"{instance['BackupRetentionPeriod']} days, up to {until:%H:%M:%S} UTC"
 

@@ -39,8 +39,8 @@ def _(template: Template) -> str:
         rule.properties.get("State") == "ENABLED"
         and pattern.get("detail-type") == ["Object Created"]
         and keys == [{"prefix": UPLOADS}],
-        f"the rule {rule.logical_id} does not listen to new objects under {UPLOADS} and to those alone; a function that "
-        "is started by what it writes itself never ends",
+        f"the rule {rule.logical_id} does not listen to new objects under {UPLOADS} and to those alone; a function "
+        "that is started by what it writes itself never ends",
         where=f"_listen in {PICTURES_CODE}",
         next_step="choose Object Created, and the prefix of uploads",
     )
@@ -76,7 +76,7 @@ def _(cloud: Deployment) -> str:
         small = item["thumbnail"]["S"]
         copy = cloud.client("s3").get_object(Bucket=bucket_of(cloud), Key=small)
         expect(
-            0 < copy["ContentLength"] and copy["ContentType"] == "image/webp",
+            copy["ContentLength"] > 0 and copy["ContentType"] == "image/webp",
             f"the thumbnail {small} is no picture: {copy['ContentLength']} bytes of {copy['ContentType']}",
             where=f"{FUNCTION_CODE}/studio.py",
             next_step="make it with Pillow from the pixels, as WebP",
@@ -158,8 +158,8 @@ def _looked_at(cloud: Deployment, name: str) -> dict[str, Any]:
         f"nobody has looked at {UPLOADS}{name} within {PATIENCE_SECONDS} seconds",
         where=f"the rule in EventBridge, the queue {json.dumps(cloud.outputs['PictureQueueUrl'])}, the log of "
         f"{cloud.outputs['PictureFunctionName']}",
-        next_step="follow it: does the bucket tell EventBridge, is the rule on, may it send to the queue, what does the "
-        "function's log say?",
+        next_step="follow it: does the bucket tell EventBridge, is the rule on, may it send to the queue, what does "
+        "the function's log say?",
     )
     assert item
     return item

@@ -141,7 +141,7 @@ def _put_aside(found: list[tuple[str, Any, int, int]]) -> str:
     without = [queue for queue, policy, _, _ in found if not policy]
     expect(
         found and not without,
-        f"a message that {', '.join(without) or 'no queue'} cannot get rid of is tried until it expires, and is lost then",
+        f"a message that {', '.join(without) or 'no queue'} cannot get rid of is tried until it expires, and is lost",
         where=f"dead_letter_queue in {QUEUE_CODE}, and SQS console: the queue, Dead-letter queue",
         next_step="give the queue a redrive policy with a dead-letter queue",
     )
@@ -151,8 +151,8 @@ def _put_aside(found: list[tuple[str, Any, int, int]]) -> str:
         not odd,
         f"a message is tried too often or hardly at all before it is put aside: {', '.join(odd)}",
         where=f"TRIES in {QUEUE_CODE}, and SQS console: the queue, Dead-letter queue",
-        next_step=f"try it {FEWEST_TRIES} to {MOST_TRIES} times: a database that restarts is no reason to put aside, and "
-        "a poison message holds up the others",
+        next_step=f"try it {FEWEST_TRIES} to {MOST_TRIES} times: a database that restarts is no reason to put aside, "
+        "and a poison message holds up the others",
     )
     soon = [queue for queue, _, here, there in found if there <= here]
     expect(
@@ -283,8 +283,8 @@ def _(cloud: Deployment) -> str:
     failed = said.get("batchItemFailures") if isinstance(said, dict) else None
     expect(
         failed == [{"itemIdentifier": "poison"}],
-        f"the worker got a good message and a poison one and answered {json.dumps(said)[:300]}: it must name the poison "
-        "one, and it alone",
+        f"the worker got a good message and a poison one and answered {json.dumps(said)[:300]}: it must name the "
+        "poison one, and it alone",
         where="lambda_handler in lambda_src/order_worker/handler.py, and the worker's log",
         next_step="return what Powertools' process_partial_response answers; with nothing returned the poison message "
         "is deleted, with an exception the good one comes again",
@@ -345,7 +345,7 @@ def _(cloud: Deployment) -> str:
     if found is None:
         raise Failure(
             f"of {COPIES} more copies of event {event_id} not all were looked at within {PATIENCE_SECONDS} seconds",
-            where=f"the queue {name_of(cloud.outputs['OrderQueueUrl'])} and the log {cloud.outputs['WorkerLogGroupName']}",
+            where=f"the queue {name_of(cloud.outputs['OrderQueueUrl'])}, the log {cloud.outputs['WorkerLogGroupName']}",
             next_step="see whether the event source is on, and what the worker's log says",
         )
     expect(
@@ -392,7 +392,7 @@ def _(cloud: Deployment) -> str:
     expect(
         lines,
         f"no cold start of {name} was counted in its log, though it must have started once",
-        where=f"the log group {cloud.outputs['WorkerLogGroupName']}, and log_metrics in lambda_src/order_worker/handler.py",
+        where=f"the log group {cloud.outputs['WorkerLogGroupName']}, and lambda_src/order_worker/handler.py",
         next_step="let Powertools count them: capture_cold_start_metric=True",
     )
     inits = [float(init) for line in _reports(cloud) if (init := line.get("initDurationMs")) is not None]

@@ -119,8 +119,8 @@ def _is_published(alarm: str, namespace: str, metric: str, there: dict[str, bool
     )
     expect(
         found,
-        f"the alarm {alarm} watches {', '.join(there) or 'nothing in particular'}, and what it names is not in this stack: "
-        "its metric has no values, so it will never ring",
+        f"the alarm {alarm} watches {', '.join(there) or 'nothing in particular'}, and what it names is not in this "
+        "stack: its metric has no values, so it will never ring",
         where="CloudWatch console: the alarm, Details, its dimensions",
         next_step="name the queue, function or database of this stack",
     )
@@ -203,7 +203,7 @@ arrive = CHECKS.check(
     "metrics-arrive",
     lesson="2.7",
     objective="cloudwatch-monitoring",
-    proves="What the functions count has the name under which the dashboard shows it, and the dashboard shows what is there",
+    proves="What the functions count has the name under which the dashboard shows it, beside every alarm",
 )
 
 

@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 FOUNDATION = "BrewHaven-Phase1-Foundation"
 CONSTRUCTS = "constructs/brew_constructs"
-PATIENCE_SECONDS = 60
-"""A first message meets functions that have to start; on AWS a line of a log is to be found some seconds later."""
+PATIENCE_SECONDS = 100
+"""A first message meets functions that have to start, and one that fails is visible again after a minute. On AWS a line
+of a log is to be found some seconds after it was written."""
 CARD = "tok_visa"
 NAME = "check"
 
@@ -208,7 +209,7 @@ def worked_off(cloud: Deployment) -> Iterator[dict[str, str]]:
     if found is None:
         raise Failure(
             f"not all events of order {order.id} were processed within {PATIENCE_SECONDS} seconds",
-            where="follow the event: `select type, sent_at from outbox` in the database, the messages of the queue "
+            where="follow the event: the table outbox (type, sent_at) in the database, the messages of the queue "
             f"{cloud.outputs['OrderQueueUrl']}, the log group {cloud.outputs['WorkerLogGroupName']}",
             next_step="not sent: the shop may not send, or the parameter does not name the queue; in the queue: the "
             "event source is off; failed in the log: it says why",

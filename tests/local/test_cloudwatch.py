@@ -359,11 +359,18 @@ def test_patterns_of_filters(cloud: Cloud) -> None:
 def test_a_cache_publishes_its_metrics(cloud: Cloud, metrics: Metrics) -> None:
     with stack(cloud) as made:
         outputs = made.create({**NETWORK, "Cache": replication_group()}, **ENDPOINTS)
-        client(cloud, outputs).get("nothing")
+        valkey = client(cloud, outputs)
+        valkey.get("nothing")
+        valkey.set("ends", "soon", ex=600)
+        valkey.set("stays", "for ever")
         node = f"{made.physical_id('Cache')}-001"
 
         def misses() -> list[float]:
             return metrics.data(query("a", "AWS/ElastiCache", "CacheMisses", CacheClusterId=node))["a"]
 
         until(lambda: sum(misses()) >= 1, 90)
-        assert metrics.data(query("a", "AWS/ElastiCache", "CurrItems", CacheClusterId=node))["a"][-1] == 0
+        keys = [
+            metrics.data(query("a", "AWS/ElastiCache", name, CacheClusterId=node))["a"][-1]
+            for name in ("CurrItems", "CurrVolatileItems")
+        ]
+        assert keys == [2, 1], "all keys, and those with an end"

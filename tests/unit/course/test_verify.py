@@ -1,4 +1,7 @@
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,78 @@ def test_what_a_later_lesson_adds_is_not_missed_but_not_deployed_yet(sample: Che
     assert "brewhaven deploy 9.2" in finding.next
     there = Deployment(Clients(CloudFormation({"Bucket": "cups"}, description="Brew Haven, lesson 9.2")), [STACK])
     assert verify.run("9", [check], deployment=there).passed
+
+
+# What the checks of one run share
+
+
+class Shared:
+    """Something that is made for the checks of a run; it counts how often, and says what becomes of it."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.made = self.gone = 0
+
+    @contextmanager
+    def __call__(self, _: Deployment) -> Iterator[str]:
+        self.made += 1
+        if self.fails:
+            raise checks.Failure("no coffee", where="the machine", next_step="fill it")
+        try:
+            yield "a cup"
+        finally:
+            self.gone += 1
+
+
+def looking_at(shared: Shared, *, count: int = 5) -> CheckList:
+    found = CheckList()
+    for number in range(count):
+        check = found.check(f"cup-{number}", lesson="9.1", objective="cups", proves="A cup")
+        check.on_cloud(lambda cloud: cloud.shared(shared))
+    return found
+
+
+def test_what_checks_share_is_made_once_a_run_and_gone_afterwards() -> None:
+    shared, cloud = Shared(), deployment({})
+    for run in (1, 2):
+        report = verify.run("9", list(looking_at(shared)), deployment=cloud)
+        assert [finding.evidence for finding in report.findings] == ["a cup"] * 5
+        assert (shared.made, shared.gone) == (run, run)
+
+
+def test_what_could_not_be_made_is_tried_once_and_fails_every_check_that_needs_it() -> None:
+    shared = Shared(fails=True)
+    report = verify.run("9", list(looking_at(shared)), deployment=deployment({}))
+    assert [finding.what for finding in report.findings] == ["no coffee"] * 5
+    assert (shared.made, shared.gone) == (1, 0)
+
+
+def test_what_checks_share_is_gone_when_one_of_them_crashes() -> None:
+    shared, found = Shared(), CheckList()
+
+    def crash(cloud: Deployment) -> str:
+        raise RuntimeError(cloud.shared(shared))
+
+    found.check("crash", lesson="9.1", objective="cups", proves="A cup").on_cloud(crash)
+    with pytest.raises(RuntimeError):
+        verify.run("9", list(found), deployment=deployment({}))
+    assert shared.gone == 1
+
+
+def test_another_stack_is_looked_at_with_the_same_clients_and_asked_once() -> None:
+    cloud = deployment({"CupUrl": "x"})
+    other = cloud.beside("BrewHaven-Phase8-Before")
+    assert other.stacks == ("BrewHaven-Phase8-Before",)
+    assert other.outputs == {"CupUrl": "x"}
+    assert cloud.beside("BrewHaven-Phase8-Before") is other
+
+
+def test_a_report_says_how_long_a_target_took_and_not_the_sum_of_its_checks() -> None:
+    found = CheckList()
+    barrier = threading.Barrier(4, timeout=10)
+    for number in range(4):
+        check = found.check(f"cup-{number}", lesson="9.1", objective="cups", proves="A cup")
+        check.on_cloud(lambda _: (barrier.wait(), time.sleep(0.2), "at the same time")[-1])  # type: ignore[arg-type]
+    report = verify.run("9", list(found), deployment=deployment({}))
+    assert report.passed
+    assert 0.2 <= report.seconds["local"] < sum(finding.seconds for finding in report.findings)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from pg8000.exceptions import DatabaseError
 
+from order_schema import handler as handler_module
 from order_schema import ledger as ledger_module
 from order_schema import migrations
 from order_schema.handler import MIGRATIONS, migrate
+from order_schema.inventory import describe
 from order_schema.ledger import LOCK, Ledger
 from order_schema.migrations import MigrationError
 from shop_database.connection import DatabaseAwayError
@@ -70,6 +72,30 @@ def test_they_are_safe_to_run_twice(world: World) -> None:
     before = world.look("select version, checksum, applied_at from schema_migrations order by 1")
     assert run(world, MIGRATIONS)["applied"] == []
     assert world.look("select version, checksum, applied_at from schema_migrations order by 1") == before
+
+
+def test_described_the_tables_say_their_constraints_and_indexes(world: World) -> None:
+    run(world, MIGRATIONS)
+    database = world.database()
+    try:
+        tables = database.transaction(describe)
+    finally:
+        database.close()
+    assert "PRIMARY KEY (owner, key)" in tables["idempotency_keys"]["constraints"]
+    assert "CHECK ((stock >= 0))" in tables["inventory"]["constraints"]
+    assert "outbox_unsent" in tables["outbox"]["indexes"]
+    assert set(tables) >= {"orders", "order_lines", "payments", "processed_events"}
+
+
+def test_asked_to_describe_the_function_applies_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler_module, "Database", lambda *_, **__: world.database())
+    for name in ("PGHOST", "PGDATABASE", "PGSSLROOTCERT", "DATABASE_SECRET_ARN"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("PGPORT", "5432")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert handler_module.lambda_handler({"describe": True}, None) == {"tables": {}}
+    assert tables(world) == []
+    assert handler_module.lambda_handler({}, None)["version"] >= 1
 
 
 @pytest.mark.parametrize(
