@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -57,6 +58,7 @@ def _(template: Template) -> str:
 
 @accepted.on_cloud
 def _(cloud: Deployment) -> str:
+    _hears_of_uploads(cloud)
     with uploaded(cloud, ".webp", PICTURE.read_bytes()) as name:
         item = _looked_at(cloud, name)
         reasons = [reason["S"] for reason in item.get("reasons", {}).get("L", [])]
@@ -82,6 +84,38 @@ def _(cloud: Deployment) -> str:
             next_step="make it with Pillow from the pixels, as WebP",
         )
         return f"{', '.join(labels[:3])}; thumbnail of {copy['ContentLength']} bytes"
+
+
+def _hears_of_uploads(cloud: Deployment) -> None:
+    """See that the rule is on, and lets through what S3 says when the shop has written a picture."""
+    client, name = cloud.client("events"), cloud.resources("AWS::Events::Rule", of="ImagePipeline")[0].physical_id
+    rule = client.describe_rule(Name=name.rpartition("/")[2])
+    bucket, account = bucket_of(cloud), rule["Arn"].split(":")[4]
+    said = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": account,
+        "time": "2026-01-01T00:00:00Z",
+        "region": cloud.region,
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": f"{UPLOADS}check.webp", "size": 1000},
+            "requester": account,
+            "reason": "PutObject",
+        },
+    }
+    passes = client.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(said))["Result"]
+    expect(
+        rule["State"] == "ENABLED" and passes,
+        f"the rule {rule['Name']} is {rule['State']} and {'lets' if passes else 'does not let'} through what S3 says "
+        "when the shop has written a picture",
+        where=f"_listen in {PICTURES_CODE}, and EventBridge console: Rules, the event pattern",
+        next_step="`aws events test-event-pattern` says which line of the pattern is not met",
+    )
 
 
 rejected = CHECKS.check(

@@ -8,7 +8,8 @@ from brewhaven.course.checks import listed, statements
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.faults import Call, Explanation, FaultList, Plan, call
 from brewhaven.course.template import Template
-from phases.phase2_orders.faults_orders import DEPLOY_YOUR_CODE
+from phases.phase1_foundation.faults_hosting import DEPLOY_YOUR_CODE
+from phases.phase2_orders.faults_orders import ONE_ORDER
 from phases.phase2_orders.probes import follow_ups, forget, order_event, placed_order, publish, wait_for
 
 FAULTS = FaultList()
@@ -20,8 +21,8 @@ aws sqs start-message-move-task --source-arn "$(output OrderDeadLetterQueueArn)"
 PATIENCE_SECONDS = 15
 REGULAR = "break-regular"
 """Who pays for coffee while `points-stand-still` is proven, and is nobody's customer."""
-STUCK_IN_THE_QUEUE = ("subscribers-hear", "event-once", "batch-partial", "metrics-arrive", "dead-letters-empty")
-"""Checks that wait for an order to come through, and the one that finds what was put aside meanwhile."""
+STUCK_IN_THE_QUEUE = (*ONE_ORDER, "dead-letters-empty")
+"""These, and the one that finds what was put aside meanwhile."""
 
 
 def heard_of(cloud: Deployment) -> set[str]:
@@ -44,7 +45,7 @@ def silence(cloud: Deployment) -> str | None:
 paid_and_no_word = FAULTS.fault(
     "paid-and-no-word",
     lesson="2.6",
-    check="subscribers-hear",
+    check="batch-partial",
     may_fail=STUCK_IN_THE_QUEUE,
     symptom="A guest: *\"I have paid, my order's page says so, and I got my flat white. But the note that used to come "
     "at once, 'order so-and-so is paid', has not come, and the one that it is ready neither.\"* The barista: *\"And at "
@@ -142,8 +143,8 @@ silent_since_monday.noticed(silence)
 no_tickets = FAULTS.fault(
     "no-tickets",
     lesson="2.6",
-    check="subscribers-hear",
-    may_fail=("filters-choose",),
+    check="filters-choose",
+    may_fail=("subscribers-hear",),
     symptom='The barista: *"Not one ticket has come out at my counter since noon, I write them by hand. Everything '
     'else works: the orders are on my screen, guests get their notes, and even the points are counted, they say."*',
     hints=(

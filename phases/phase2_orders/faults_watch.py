@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from brewhaven.course.cloud import Deployment
 from brewhaven.course.faults import Explanation, FaultList, Plan, call
 from brewhaven.course.template import Template
+from phases.phase1_foundation.faults_hosting import DEPLOY_YOUR_CODE
 from phases.phase2_orders.checks_pictures import UPLOADS, bucket_of, is_there, uploaded
-from phases.phase2_orders.faults_orders import DEPLOY_YOUR_CODE
 from phases.phase2_orders.probes import new_id, wait_for
 
 FAULTS = FaultList()
