@@ -338,7 +338,7 @@ def _(cloud: Deployment) -> str:
                 where=f"the log of {cloud.outputs['NotificationFunctionName']}, and its subscription's filter policy",
                 next_step="let order.ready through, and see what the function's log says",
             )
-            wait_for(lambda: not follow_ups(cloud, f"OWNER#{told.owner}", "DEVICE#gone"), seconds=10)
+            wait_for(lambda: not follow_ups(cloud, f"OWNER#{told.owner}", "DEVICE#gone"))
             left = [item["sk"]["S"] for item in follow_ups(cloud, f"OWNER#{told.owner}", "DEVICE#")]
             expect(
                 "DEVICE#gone" not in left,

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,9 @@ class Cloud:
         )
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A local cloud for the whole session, stopped and removed afterwards."""
-    home = tmp_path_factory.mktemp("brewhaven")
+@contextmanager
+def running(home: Path) -> Iterator[Cloud]:
+    """A local cloud, stopped and removed afterwards."""
     settings = CloudSettings(home=home, port=free_port_pair())
     lifecycle.up(settings)
     try:
@@ -71,6 +71,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     finally:
         lifecycle.down(settings)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A local cloud for the whole session."""
+    with running(tmp_path_factory.mktemp("brewhaven")) as found:
+        yield found
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,19 @@ def brewhaven(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]
 @pytest.fixture(scope="session")
 def shop(cloud: Cloud) -> DeployedShop:
     """The whole of phase 1, deployed once a session with the CDK command line."""
-    done = brewhaven(cloud, "up", "--json")
+    return deployed(cloud)
+
+
+@pytest.fixture(scope="session")
+def orders_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedShop]:
+    """Phases 1 and 2, deployed once a session on a cloud of their own: phase 2 changes how the shop works."""
+    with running(tmp_path_factory.mktemp("brewhaven-orders")) as found:
+        yield deployed(found, "--phase", "2")
+
+
+def deployed(cloud: Cloud, *options: str) -> DeployedShop:
+    """What `brewhaven up` deploys."""
+    done = brewhaven(cloud, "up", "--json", *options)
     if done.returncode:
         pytest.fail(f"`brewhaven up` failed:\n{done.stdout}\n{done.stderr}")
     answer = json.loads(done.stdout)

@@ -1,0 +1,97 @@
+"""Each cloud check of phase 2 fails, and it alone, when what it proves is broken in the deployed shop."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from brewhaven import target
+from brewhaven.course import checks, load, verify
+from brewhaven.course.cloud import Deployment
+from phases.phase2_orders.probes import foundation
+from tests.local.phase2_breaks import BREAKS, connect, valkey
+from tests.plugins.databases import wait_until
+from tests.plugins.local_cloud import DeployedShop
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
+
+STACK = "BrewHaven-Phase2-Orders"
+CHECKS = list(checks.load(load().phase(2).folder))
+
+
+@pytest.fixture(scope="module")
+def deployment(orders_shop: DeployedShop) -> Deployment:
+    """What is deployed, when everything has come up: caches and metrics take a moment."""
+    found = Deployment(target.local(orders_shop.cloud.settings), [STACK])
+    wait_until(lambda: not failures(found), 240)
+    return found
+
+
+def failures(deployment: Deployment) -> dict[str, str]:
+    """Every check that fails now, with what it says."""
+    report = verify.run("2", CHECKS, deployment=deployment)
+    for finding in report.findings:
+        assert finding.passed or (finding.what and finding.where and finding.next)
+    return {finding.check: finding.what for finding in report.findings if not finding.passed}
+
+
+def test_every_check_of_a_deployment_has_a_break() -> None:
+    assert sorted(BREAKS) == sorted(check.id for check in CHECKS if check.cloud)
+
+
+@pytest.mark.parametrize("check", BREAKS)
+def test_a_broken_deployment_fails_exactly_the_check_for_it(deployment: Deployment, check: str) -> None:
+    break_it, says = BREAKS[check]
+    with break_it(deployment):
+        failed = failures(deployment)
+    assert list(failed) == [check]
+    assert says in failed[check]
+
+
+def left(deployment: Deployment) -> dict[str, Any]:
+    """Everything that a check could leave behind, by the name that they all have."""
+    dynamodb, s3 = deployment.client("dynamodb"), deployment.client("s3")
+    tables = (foundation(deployment).outputs["CatalogTableName"], deployment.outputs["FollowUpTableName"])
+    items = [item for table in tables for item in dynamodb.scan(TableName=table)["Items"]]
+    versions = s3.list_object_versions(Bucket=foundation(deployment).outputs["AssetBucketName"])
+    kept = [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]
+    connection = connect(deployment)
+    try:
+        (open_orders,) = connection.run("select count(*) from orders where name = 'check' and status <> 'cancelled'")
+    finally:
+        connection.close()
+    return {
+        "items": [item for item in items if "check" in json.dumps([item["pk"], item["sk"], item.get("name")])],
+        "sessions": [item for item in items if item["pk"]["S"].startswith("SESSION#")],
+        "tickets and notices": [item for item in items if item.get("name", {}).get("S") == "check"],
+        "objects": [version["Key"] for version in kept if "check-" in version["Key"]],
+        "open orders": open_orders,
+        "phones": deployment.client("sns").list_platform_applications()["PlatformApplications"],
+    }
+
+
+def test_nothing_is_left_behind(deployment: Deployment) -> None:
+    """All breaks above have made checks fail; after them a run that passes, and the shop is as it was."""
+    assert failures(deployment) == {}, "a break was not undone"
+    found = left(deployment)
+    assert found.pop("open orders") == [0]
+    assert {what: things for what, things in found.items() if things} == {}
+    keys = list(valkey(deployment).scan_iter(match="shop:check*"))
+    assert keys == []
+
+
+def test_a_phone_of_a_platform_application_is_kept_and_its_endpoint_removed(deployment: Deployment) -> None:
+    sns = deployment.client("sns")
+    application = sns.create_platform_application(
+        Name="brew-haven-test", Platform="GCM", Attributes={"PlatformCredential": "none"}
+    )["PlatformApplicationArn"]
+    try:
+        report = verify.run("2", [check for check in CHECKS if check.id == "push-gone-phone"], deployment=deployment)
+        endpoints = sns.list_endpoints_by_platform_application(PlatformApplicationArn=application)["Endpoints"]
+    finally:
+        sns.delete_platform_application(PlatformApplicationArn=application)
+    (finding,) = report.findings
+    assert finding.evidence.endswith("one that is there is kept"), finding.what
+    assert endpoints == []
