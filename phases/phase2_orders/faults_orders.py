@@ -99,8 +99,9 @@ order_not_found = FAULTS.fault(
     'there are only the newest on it."* Orders that come in now are taken and found as ever.',
     hints=(
         "The order was taken and paid, so it is somewhere. Since lesson 2.2 there are two places where the shop can "
-        "look for orders. Look into both: `brewhaven local psql -c 'select id, status from orders order by created_at "
-        "desc limit 5'`, and for one that was placed just now `aws dynamodb query` on the table of phase 1.",
+        "look for orders. Look into both: into the database (on the local cloud `brewhaven local psql -c 'select id, "
+        "status from orders order by created_at desc limit 5'`), and for one that was placed just now into the table "
+        "of phase 1 with `aws dynamodb query`.",
         "The shop looks into the other place, and it does what it is told. It writes down each time when it is told "
         "something new: `aws logs filter-log-events --log-group-name <StorefrontLogGroupName> --filter-pattern "
         "'\"now says\"' --query 'events[-3:].message'`. Who tells it, and where?",
