@@ -179,8 +179,8 @@ slow_as_in_spring = FAULTS.fault(
         "deployed. `~shop` is one key of that name. No key of the shop is called so, and so its user may sign in and "
         "is refused everything. The shop does what it always does when the cache is of no use: it goes on without, "
         "and reads every session and every menu from the table again.",
-        found_by="The remark at `/ready`, and in the shop's log the words of the cache itself: *this user has no "
-        "permissions to access one of the keys*. On AWS, the metric `KeyAuthorizationErrors` climbs while `CacheHits` "
+        found_by="The remark at `/ready`, and in the shop's log the words of the cache itself: *No permissions "
+        "to access a key*. On AWS, the metric `KeyAuthorizationErrors` climbs while `CacheHits` "
         "falls to zero, and connections stay. `cdk diff` shows the two strings.",
         prevention="A wildcard that ends at a prefix is a narrow one: say so beside it, as `ShopCache` does. And since "
         "nobody is hurt when a cache is of no use, somebody has to look: an alarm on `KeyAuthorizationErrors`, of "
