@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +60,8 @@ class Told:
 
 
 EVERYBODY = {"board", "notification", "loyalty"}
+ANNOUNCED = {"order.placed", "order.paid", "order.ready", "order.collected", "order.cancelled"}
+"""The types of events that the worker announces."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,17 @@ def _(cloud: Deployment) -> str:
     return f"order {order.body['number']}: ticket, two notices; points of a published event"
 
 
+def subscriptions_of(cloud: Deployment) -> dict[str, dict[str, str]]:
+    """The attributes of the order topic's subscriptions, by their ARNs."""
+    client = cloud.client("sns")
+    found = {
+        entry.physical_id: client.get_subscription_attributes(SubscriptionArn=entry.physical_id)["Attributes"]
+        for entry in cloud.resources(SUBSCRIPTION)
+    }
+    topic = cloud.outputs["OrderTopicArn"]
+    return {arn: attributes for arn, attributes in found.items() if attributes["TopicArn"] == topic}
+
+
 undelivered = CHECKS.check(
     "undelivered-kept",
     lesson="2.6",
@@ -161,14 +174,7 @@ def _(template: Template) -> str:
 
 @undelivered.on_cloud
 def _(cloud: Deployment) -> str:
-    client = cloud.client("sns")
-    found = {
-        entry.physical_id: client.get_subscription_attributes(SubscriptionArn=entry.physical_id)["Attributes"]
-        for entry in cloud.resources(SUBSCRIPTION)
-    }
-    mine = {
-        arn: attributes for arn, attributes in found.items() if attributes["TopicArn"] == cloud.outputs["OrderTopicArn"]
-    }
+    mine = subscriptions_of(cloud)
     targets = {
         name_of(attributes["Endpoint"]): json.loads(attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
         for attributes in mine.values()
@@ -229,11 +235,18 @@ def _(template: Template) -> str:
         where=f"filter_policy in {SUBSCRIBERS_CODE}",
         next_step="say in a filter policy which types the subscriber waits for",
     )
+    _wait_for_what_comes({entry.logical_id: entry.properties["FilterPolicy"] for entry in found})
     return f"{len(found)} filter policies"
 
 
 @choose.on_cloud
 def _(cloud: Deployment) -> str:
+    _wait_for_what_comes(
+        {
+            name_of(attributes["Endpoint"]): json.loads(attributes.get("FilterPolicy") or "{}")
+            for attributes in subscriptions_of(cloud).values()
+        }
+    )
     seen = cloud.shared(published)
     if not seen.right:
         raise Failure(
@@ -260,6 +273,21 @@ def _(cloud: Deployment) -> str:
         next_step="filter by the number at loyalty alone",
     )
     return f"another type: nobody; {TOO_LITTLE} cents: {' and '.join(sorted(seen.worth_nothing))}"
+
+
+def _wait_for_what_comes(policies: Mapping[str, Any]) -> None:
+    """See that the types by which subscriptions choose are types that there are."""
+    others = {
+        name: sorted(kind for kind in listed(policy.get("type", [])) if isinstance(kind, str) and kind not in ANNOUNCED)
+        for name, policy in policies.items()
+    }
+    strange = [f"{name} waits for {', '.join(kinds)}" for name, kinds in others.items() if kinds]
+    expect(
+        not strange,
+        f"{'; '.join(strange)}, which nobody announces",
+        where=f"filter_policy in {SUBSCRIBERS_CODE}, and SNS console: the subscription, Subscription filter policy",
+        next_step="name types that the shop's events have; they are in lambda_src/order_events/event.py",
+    )
 
 
 phones = CHECKS.check(

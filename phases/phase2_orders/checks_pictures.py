@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -57,7 +58,8 @@ def _(template: Template) -> str:
 
 @accepted.on_cloud
 def _(cloud: Deployment) -> str:
-    with _uploaded(cloud, ".webp", PICTURE.read_bytes()) as name:
+    _hears_of_uploads(cloud)
+    with uploaded(cloud, ".webp", PICTURE.read_bytes()) as name:
         item = _looked_at(cloud, name)
         reasons = [reason["S"] for reason in item.get("reasons", {}).get("L", [])]
         expect(
@@ -74,7 +76,7 @@ def _(cloud: Deployment) -> str:
             next_step="ask DetectLabels, and keep its answer with the picture",
         )
         small = item["thumbnail"]["S"]
-        copy = cloud.client("s3").get_object(Bucket=_bucket(cloud), Key=small)
+        copy = cloud.client("s3").get_object(Bucket=bucket_of(cloud), Key=small)
         expect(
             copy["ContentLength"] > 0 and copy["ContentType"] == "image/webp",
             f"the thumbnail {small} is no picture: {copy['ContentLength']} bytes of {copy['ContentType']}",
@@ -82,6 +84,38 @@ def _(cloud: Deployment) -> str:
             next_step="make it with Pillow from the pixels, as WebP",
         )
         return f"{', '.join(labels[:3])}; thumbnail of {copy['ContentLength']} bytes"
+
+
+def _hears_of_uploads(cloud: Deployment) -> None:
+    """See that the rule is on, and lets through what S3 says when the shop has written a picture."""
+    client, name = cloud.client("events"), cloud.resources("AWS::Events::Rule", of="ImagePipeline")[0].physical_id
+    rule = client.describe_rule(Name=name.rpartition("/")[2])
+    bucket, account = bucket_of(cloud), rule["Arn"].split(":")[4]
+    said = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": account,
+        "time": "2026-01-01T00:00:00Z",
+        "region": cloud.region,
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": f"{UPLOADS}check.webp", "size": 1000},
+            "requester": account,
+            "reason": "PutObject",
+        },
+    }
+    passes = client.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(said))["Result"]
+    expect(
+        rule["State"] == "ENABLED" and passes,
+        f"the rule {rule['Name']} is {rule['State']} and {'lets' if passes else 'does not let'} through what S3 says "
+        "when the shop has written a picture",
+        where=f"_listen in {PICTURES_CODE}, and EventBridge console: Rules, the event pattern",
+        next_step="`aws events test-event-pattern` says which line of the pattern is not met",
+    )
 
 
 rejected = CHECKS.check(
@@ -94,8 +128,8 @@ rejected = CHECKS.check(
 
 @rejected.on_cloud
 def _(cloud: Deployment) -> str:
-    client, bucket = cloud.client("s3"), _bucket(cloud)
-    with _uploaded(cloud, ".jpg", b"No picture, whatever its name says.") as name:
+    client, bucket = cloud.client("s3"), bucket_of(cloud)
+    with uploaded(cloud, ".jpg", b"No picture, whatever its name says.") as name:
         item = _looked_at(cloud, name)
         reasons = [reason["S"] for reason in item.get("reasons", {}).get("L", [])]
         expect(
@@ -112,7 +146,7 @@ def _(cloud: Deployment) -> str:
             next_step="copy the object within S3 as it is",
         )
         expect(
-            not _is_there(client, bucket, f"{UPLOADS}{name}"),
+            not is_there(client, bucket, f"{UPLOADS}{name}"),
             f"the rejected file is still where the shop shows it, at {UPLOADS}{name}",
             where=f"{FUNCTION_CODE}/bucket.py, and the function's role",
             next_step="delete it there after it was copied; the role needs s3:DeleteObject under that folder",
@@ -120,14 +154,14 @@ def _(cloud: Deployment) -> str:
         return reasons[0]
 
 
-def _bucket(cloud: Deployment) -> str:
+def bucket_of(cloud: Deployment) -> str:
     return foundation(cloud).outputs["AssetBucketName"]
 
 
 @contextmanager
-def _uploaded(cloud: Deployment, ending: str, data: bytes) -> Iterator[str]:
+def uploaded(cloud: Deployment, ending: str, data: bytes) -> Iterator[str]:
     """A file where the shop puts its uploads; it and all that was made of it are removed."""
-    client, bucket, name = cloud.client("s3"), _bucket(cloud), f"{new_id()}{ending}"
+    client, bucket, name = cloud.client("s3"), bucket_of(cloud), f"{new_id()}{ending}"
     stem = name.removesuffix(ending)
     client.put_object(Bucket=bucket, Key=f"{UPLOADS}{name}", Body=data, ContentType="image/jpeg")
     try:
@@ -165,7 +199,7 @@ def _looked_at(cloud: Deployment, name: str) -> dict[str, Any]:
     return item
 
 
-def _is_there(client: Any, bucket: str, key: str) -> bool:
+def is_there(client: Any, bucket: str, key: str) -> bool:
     with suppress(ClientError):
         client.head_object(Bucket=bucket, Key=key)
         return True

@@ -195,14 +195,22 @@ def worked_off(cloud: Deployment) -> Iterator[dict[str, str]]:
     """The ids of the events of the shared order, by type, when the worker has processed all of them.
 
     Raises:
-        Failure: One never came, or was never processed.
+        Failure: One never came, was never processed, or the worker may not do what it has to.
     """
     order = cloud.shared(placed_order)
     wanted = {"order.placed", "order.paid", "order.cancelled"}
 
     def look() -> dict[str, str] | None:
-        lines = [line for line in worker_lines(cloud, order.id, order.began) if line["message"] == "event processed"]
-        found = {line["event_type"]: line["event_id"] for line in lines}
+        lines = worker_lines(cloud, order.id, order.began)
+        for line in lines:
+            # Whatever else fails may succeed the next time; what IAM refuses will not.
+            if "not authorized" in line.get("why", ""):
+                raise Failure(
+                    f"the worker may not do its work: {line['why']}",
+                    where=f"the log group {cloud.outputs['WorkerLogGroupName']}, and the role of the function",
+                    next_step="compare the resource in the refusal with the one that the role names",
+                )
+        found = {line["event_type"]: line["event_id"] for line in lines if line["message"] == "event processed"}
         return found if wanted <= set(found) else None
 
     found = wait_for(look)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brewhaven import target
 from brewhaven.course import load
-from brewhaven.course.faults import declared, proof, template_change
+from brewhaven.course.faults import declared, template_change
 from brewhaven.course.faults.declared import Fault
 from brewhaven.course.faults.practice import Practice
-from brewhaven.local.settings import REPOSITORY
 from phases.phase1_foundation.probes import service_of
+from tests.local import fault_trials
 from tests.local.phase1_breaks import wait_until_stable
 from tests.plugins.local_cloud import DeployedShop
 
@@ -32,24 +25,16 @@ each = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 
 @pytest.fixture(scope="module")
 def practice(shop: DeployedShop) -> Iterator[Practice]:
-    """Faults in the deployed shop; it is left as it was, also when a test fails."""
-    found = Practice(shop.cloud.settings, target.local(shop.cloud.settings))
-    yield found
-    if found.open_fault() is not None:
-        found.undo()
+    with fault_trials.practising(shop) as found:
+        yield found
 
 
-def state(practice: Practice, *, settled: bool = True) -> dict[str, Any]:
+def state(practice: Practice) -> dict[str, Any]:
     """Everything that a fault of the phase changes or makes."""
     deployment = practice.deployment(STACK)
     client, outputs = deployment.client, deployment.outputs
-    if settled:
-        wait_until_stable(deployment)
     service, table = service_of(deployment), {"TableName": outputs["CatalogTableName"]}
     images = client("ecr").describe_repositories()["repositories"][0]["repositoryName"]
-    staged = practice.cloud.client("s3").list_object_versions(
-        Bucket=_staging_bucket(practice), Prefix="brewhaven-break/"
-    )
     listed = client("dynamodb").describe_table(**table)["Table"]
     return {
         "template": template_change.deployed(practice.cloud, STACK),
@@ -60,30 +45,23 @@ def state(practice: Practice, *, settled: bool = True) -> dict[str, Any]:
         "images": sorted(i.get("imageTag", "") for i in client("ecr").list_images(repositoryName=images)["imageIds"]),
         "billing": listed["BillingModeSummary"]["BillingMode"],
         "rush": client("dynamodb").get_item(**table, Key={"pk": {"S": "CHECK#noon"}, "sk": {"S": "CHECK"}}).get("Item"),
-        "staged": staged.get("Versions", []) + staged.get("DeleteMarkers", []),
+        "staged": fault_trials.staged(practice),
     }
 
 
-def _staging_bucket(practice: Practice) -> str:
-    (toolkit,) = practice.cloud.client("cloudformation").describe_stacks(StackName="CDKToolkit")["Stacks"]
-    return next(o["OutputValue"] for o in toolkit["Outputs"] if o["OutputKey"] == "BucketName")
+def settle(practice: Practice) -> None:
+    """Wait until the shop's service runs what it is told to run."""
+    wait_until_stable(practice.deployment(STACK))
 
 
 @each
 def test_a_fault_is_felt_found_and_mended(practice: Practice, fault: Fault) -> None:
-    """What `brewhaven break --selftest` does."""
-    found = proof.prove(fault, practice, practice.cloud.environment)
-    assert found.passed, [f"{step.title}: {step.detail}" for step in found.steps if not step.passed]
-    assert practice.book.history()[fault.id][-1]["outcome"] == "mended"
+    fault_trials.prove(practice, fault)
 
 
 @each
 def test_giving_up_puts_everything_back(practice: Practice, fault: Fault) -> None:
-    before = state(practice)
-    practice.break_it(fault)
-    assert state(practice, settled=False) != before
-    practice.undo()
-    assert state(practice) == before
+    fault_trials.give_up(practice, fault, state=state, settle=lambda: settle(practice))
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.25])
@@ -91,25 +69,7 @@ def test_giving_up_puts_everything_back(practice: Practice, fault: Fault) -> Non
 def test_what_a_killed_program_left_is_taken_back(
     practice: Practice, shop: DeployedShop, id_: str, delay: float
 ) -> None:
-    before = state(practice)
-    settings = shop.cloud.settings
-    environment = {**os.environ, "BREWHAVEN_HOME": str(settings.home), "BREWHAVEN_PORT": str(settings.port)}
-    program = [str(Path(sys.executable).with_name("brewhaven")), "break", id_]
-    process = subprocess.Popen(
-        program, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    opened = settings.home / "faults" / "open.json"
-    while not opened.exists() and process.poll() is None:
-        time.sleep(0.002)
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
-    refused = shop.brewhaven("break", id_)
-    assert refused.returncode == 1
-    assert "broken off" in refused.stderr
-    undone = shop.brewhaven("fix", "--undo")
-    assert undone.returncode == 0, undone.stderr
-    assert state(practice) == before
+    fault_trials.kill_and_take_back(practice, shop, id_, delay, state=state, settle=lambda: settle(practice))
 
 
 def test_a_fault_by_hand_on_the_command_line(practice: Practice, shop: DeployedShop) -> None:

@@ -6,6 +6,7 @@ them later needs nothing of the program that wrote them, which may have been kil
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ from botocore.exceptions import ClientError
 from brewhaven.errors import BrewHavenError
 
 ClientOf = Callable[[str], Any]
+
+# What a service says of a resource on which an earlier call is still at work: on AWS an event source is half a minute
+# on its way to being disabled, and takes no other call meanwhile.
+_STILL_CHANGING = ("ResourceInUseException", "ResourceConflictException", "InvalidDBParameterGroupState")
+SETTLES_SECONDS = 180.0
+_AGAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def run(calls: Sequence[Call], client: ClientOf, before: Sequence[Mapping[str, Any]] = ()) -> list[Mapping[str, Any]]:
-    """Make calls one after the other, and return what is answered.
+    """Make calls one after the other, and return what is answered. What is still changing is waited for.
 
     Args:
         before: Answers of calls that were made before, to which these may refer.
@@ -138,12 +145,23 @@ def run(calls: Sequence[Call], client: ClientOf, before: Sequence[Mapping[str, A
     answers: list[Mapping[str, Any]] = [*before]
     for item in calls:
         try:
-            answers.append(getattr(client(item.service), item.operation)(**_filled(item.arguments, answers)))
+            answers.append(_made(getattr(client(item.service), item.operation), _filled(item.arguments, answers)))
         except ClientError as error:
             if error.response["Error"]["Code"] not in item.unless:
                 raise
             answers.append({})
     return answers
+
+
+def _made(operation: Callable[..., Mapping[str, Any]], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    deadline = time.monotonic() + SETTLES_SECONDS
+    while True:
+        try:
+            return operation(**arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _STILL_CHANGING or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _filled(value: Any, answers: Sequence[Mapping[str, Any]]) -> Any:

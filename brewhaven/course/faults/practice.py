@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -174,10 +175,14 @@ class Practice:
 
     # Break
 
-    def look(self, fault: Fault) -> list[Finding]:
-        """What all checks of the fault's phase find, as far as the deployment has come."""
+    def look(self, fault: Fault, *, leave_out: Collection[str] = ()) -> list[Finding]:
+        """What the checks of the fault's phase find, as far as the deployment has come.
+
+        Args:
+            leave_out: Checks that need not be asked; while a fault is open, some wait a minute for what does not come.
+        """
         deployment = self.deployment(self.stack_of(fault))
-        all_checks = checks.load(self._course.phase(fault.phase).folder)
+        all_checks = [item for item in checks.load(self._course.phase(fault.phase).folder) if item.id not in leave_out]
         chosen = verify.chosen(all_checks, through=deployment.reached)
         return verify.run(str(fault.phase), chosen, deployment=deployment, cloud=self.cloud.name).findings
 
@@ -223,8 +228,10 @@ class Practice:
                 "`brewhaven verify` says what is wrong; mend that first, then break something.",
             )
 
-    def break_it(self, fault: Fault, note: Note = lambda text: None) -> None:
-        """Make the fault and wait until it is felt. What was done is taken back if that does not succeed.
+    def break_it(self, fault: Fault, note: Note = lambda text: None) -> Finding:
+        """Make the fault, wait until it is felt, and return what its check finds.
+
+        What was done is taken back if that does not succeed.
 
         Raises:
             FaultError: It could not be made; everything is as it was, or the error says that it is not.
@@ -235,11 +242,13 @@ class Practice:
             if found.template_after is not None:
                 template_change.update(self.cloud, found.stack, found.template_after, note)
             calls.run(do, self._client)
-            if not self._wait(fault, passed=False, note=note):
+            finding = self._wait(fault, passed=False, note=note)
+            if finding is None:
                 raise FaultError(f"The fault {fault.id} was made, and its check {fault.check} passes all the same.")
         except (BrewHavenError, ClientError, BotoCoreError, OSError) as error:
             self._take_back_failed(fault, found, error, note)
         self.book.write(replace(found, stage="open"))
+        return finding
 
     def _prepare(self, fault: Fault, deployment: Deployment) -> tuple[OpenFault, Sequence[Call]]:
         """Everything that takes the fault back, and the calls that make it; nothing is changed yet."""
@@ -270,7 +279,7 @@ class Practice:
         undo, tidy = ([item.as_json() for item in part] for part in (plan.undo, plan.tidy))
         return replace(found, undo=undo, tidy=tidy), plan.do
 
-    def _take_back_failed(self, fault: Fault, found: OpenFault, error: Exception, note: Note) -> None:
+    def _take_back_failed(self, fault: Fault, found: OpenFault, error: Exception, note: Note) -> NoReturn:
         said = getattr(error, "message", str(error))
         try:
             self._put_back(found, note)
@@ -298,13 +307,17 @@ class Practice:
     def check(self) -> Verdict:
         """Look whether it is mended; if so, it is closed, and what the fault made is removed.
 
+        Checks that fail by the nature of the fault are asked when it is no longer there: some wait for a minute.
+
         Raises:
             FaultError: No fault is open.
         """
         found = self.must_be_open()
         fault = declared.find(self._course, found.fault)
-        findings = self.look(fault)
+        findings = self.look(fault, leave_out=fault.may_fail)
         (intended,) = [finding for finding in findings if finding.check == fault.check]
+        if intended.passed and fault.may_fail:
+            findings += self.look(fault, leave_out=[finding.check for finding in findings])
         others = tuple(finding for finding in findings if not finding.passed and finding.check != fault.check)
         by_hand = intended.passed and self._template_is(found, "after")
         verdict = Verdict(intended, others, by_hand)
@@ -324,7 +337,7 @@ class Practice:
             raise FaultError("No fault is open, so there is nothing to take back.", "`brewhaven break` makes one.")
         fault = declared.find(self._course, found.fault)
         self._put_back(found, note)
-        if not self._wait(fault, passed=True, note=note):
+        if self._wait(fault, passed=True, note=note) is None:
             raise FaultError(
                 f"Everything is put back, and the check {fault.check} fails all the same.",
                 f"`brewhaven verify {found.lesson}` says why; then run `brewhaven fix --undo` again.",
@@ -345,17 +358,17 @@ class Practice:
         template = found.template_after if which == "after" else found.template_before
         return template is not None and template_change.deployed(self.cloud, found.stack) == template
 
-    def _wait(self, fault: Fault, *, passed: bool, note: Note) -> bool:
-        """Wait until the fault's own check passes, or until it fails."""
+    def _wait(self, fault: Fault, *, passed: bool, note: Note) -> Finding | None:
+        """Wait until the fault's own check passes, or until it fails; None when time is up."""
         (check,) = [item for item in checks.load(self._course.phase(fault.phase).folder) if item.id == fault.check]
         deadline = time.monotonic() + PATIENCE_SECONDS[self.cloud.name]
         while True:
             deployment = self.deployment(self.stack_of(fault))
-            report = verify.run(str(fault.phase), [check], deployment=deployment, cloud=self.cloud.name)
-            if report.passed is passed:
-                return True
+            (finding,) = verify.run(str(fault.phase), [check], deployment=deployment, cloud=self.cloud.name).findings
+            if finding.passed is passed:
+                return finding
             if time.monotonic() > deadline:
-                return False
+                return None
             note("waiting until it is felt" if not passed else "waiting until it works again")
             time.sleep(PERIOD_SECONDS[self.cloud.name])
 

@@ -15,7 +15,10 @@ from brewhaven.course.problems import Problem
 
 _PAGES = "https://docs.aws.amazon.com/"
 # What a guest does not know, and what would tell the cause.
-_TELLING = ("security group", "bucket policy", "health check", "capacity", "boundary", "throttl", "task definition")
+_TELLING = (
+    "security group", "bucket policy", "health check", "capacity", "boundary", "throttl", "task definition",
+    "queue", "filter", "subscription", "event source", "dead letter", "endpoint", "access string",
+)  # fmt: skip
 
 
 def problems(course: Course) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,25 @@ def test_only_expected_refusals_are_passed_over() -> None:
     calls.run([call("x", "end", unless=["Gone"])], lambda _: Client())
     with pytest.raises(Exception, match="not there"):
         calls.run([call("x", "end", unless=["Other"])], lambda _: Client())
+
+
+def test_what_is_still_changing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    class Client:
+        def enable(self) -> Any:
+            asked.append(time.monotonic())
+            if len(asked) < 3:
+                raise refused("ResourceInUseException", "it is being disabled")
+            return {"State": "Enabling"}
+
+    monkeypatch.setattr(calls, "_AGAIN_SECONDS", 0.0)
+    assert calls.run([call("x", "enable")], lambda _: Client()) == [{"State": "Enabling"}]
+    assert len(asked) == 3
+    asked.clear()
+    monkeypatch.setattr(calls, "SETTLES_SECONDS", -1.0)
+    with pytest.raises(Exception, match="it is being disabled"):
+        calls.run([call("x", "enable")], lambda _: Client())
 
 
 @pytest.mark.parametrize(

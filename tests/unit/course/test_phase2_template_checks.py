@@ -198,6 +198,10 @@ def no_filter(resources: Resources) -> None:
     del one(resources, "AWS::SNS::Subscription", "OrderSubscribersBoard")["FilterPolicy"]
 
 
+def another_word(resources: Resources) -> None:
+    one(resources, "AWS::SNS::Subscription", "OrderSubscribersBoard")["FilterPolicy"] = {"type": ["order.created"]}
+
+
 def publishes_anywhere(resources: Resources) -> None:
     policy = one(resources, "AWS::IAM::Policy", "OrderSubscribersNotification")["PolicyDocument"]
     policy["Statement"].append({"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"})
@@ -275,6 +279,7 @@ BREAKS: list[tuple[str, Break, str]] = [
     ("undelivered-kept", lost_when_undelivered, "OrderSubscribersBoard"),
     ("undelivered-kept", sns_shut_out, "does not let SNS in"),
     ("filters-choose", no_filter, "hears of every event"),
+    ("filters-choose", another_word, "waits for order.created, which nobody announces"),
     ("push-gone-phone", publishes_anywhere, "may publish to other places, too"),
     ("alarms-watch", unheard_alarm, "tells nobody"),
     ("alarms-watch", alarm_on_nothing, "AWS/SQS AgeOfOldestMessage, which nobody publishes"),

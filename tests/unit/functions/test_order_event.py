@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from order_events.event import Line, MalformedEventError, read_event
+from order_events.event import TYPES, Line, MalformedEventError, read_event
+from phases.phase2_orders.checks_fan_out import ANNOUNCED
 
 Event = Callable[..., dict[str, Any]]
 
@@ -19,6 +20,10 @@ def test_an_event_is_read_as_the_shop_writes_it(event: Event) -> None:
     assert read.at == datetime(2026, 11, 28, 10, tzinfo=UTC)
     assert (read.order.number, read.order.customer_id, read.order.email) == ("R2YB", "c1", "ada@example.com")
     assert read.order.lines == (Line("flat-white", "Flat White", "regular", 2),)
+
+
+def test_the_checks_know_the_types_that_there_are() -> None:
+    assert set(TYPES) == ANNOUNCED
 
 
 def test_what_a_newer_shop_adds_is_no_reason_to_refuse_it(event: Event) -> None:

@@ -360,6 +360,25 @@ def test_a_login_that_cannot_be_read_makes_the_shop_slower_and_breaks_nothing(
     assert a.readiness()[0]
 
 
+def test_a_user_that_may_not_read_the_shops_keys_is_no_cache(
+    settings: Settings, before: NewTask, valkey: Valkey, path: str
+) -> None:
+    vault = boto3.client("secretsmanager")
+    rules: dict[str, Any] = {"passwords": ["+narrow-password"], "categories": ["+@all"]}
+    valkey.client.acl_setuser("narrow", True, reset=True, keys=["shop"], **rules)
+    secret = json.dumps({"username": "narrow", "password": "narrow-password"})
+    arn = vault.create_secret(Name="narrow-valkey", SecretString=secret)["ARN"]
+    say(path, sessions="valkey", menu_cache="valkey", valkey=replace(valkey.place, secret_arn=arn))
+    a = before()
+    settle(a)
+    ready, checks = a.readiness()
+    assert ready
+    assert checks["cache"] == "does not answer; the shop goes on without it, slower"
+    valkey.client.acl_setuser("narrow", True, reset=True, keys=["shop:*"], **rules)
+    time.sleep(1.1)
+    assert a.readiness()[1]["cache"] == "ok"
+
+
 def test_who_is_not_to_be_asked_is_away() -> None:
     nobody: Any = None
     with pytest.raises(Away):
