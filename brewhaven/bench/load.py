@@ -63,12 +63,12 @@ class Measured:
 
 
 class Http:
-    """A connection that is kept, to one address."""
+    """A connection that is kept, to one address. `timeout` is how long it waits for a word, in seconds."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(base)
         assert parts.hostname == "127.0.0.1", f"load goes to this machine only, not to {base}"
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
