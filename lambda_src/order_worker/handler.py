@@ -4,7 +4,7 @@ What fails is named in the answer, and only that comes back after the queue's vi
 goes to the dead-letter queue. What succeeds is deleted. So one bad message does not send its neighbours round again.
 
 A batch that takes too long would end with the function's time, without an answer: all of it would come back, done or
-not, to an environment that has to start anew. So a message is not begun when little time is left; it is named as failed.
+not, to an environment that has to start anew. So a message is not begun when little time is left, but named as failed.
 
 Nothing may happen twice, although everything may arrive twice:
 

@@ -206,7 +206,9 @@ def test_the_policy_of_an_endpoint_knows_secrets_by_their_arn_and_callers_by_the
         made.create({**behind, "Secrets": interface_endpoint("secretsmanager", PolicyDocument=admits(all_of_ours))})
         read = {"call": ["secretsmanager", "get_secret_value"], "with": {"SecretId": made.physical_id("Secret")}}
         assert invoke(made, **read) == 200
-        made.update({**behind, "Secrets": interface_endpoint("secretsmanager", PolicyDocument=admits("arn:aws:s3:::x"))})
+        made.update(
+            {**behind, "Secrets": interface_endpoint("secretsmanager", PolicyDocument=admits("arn:aws:s3:::x"))}
+        )
         assert "because no VPC endpoint policy allows the secretsmanager:GetSecretValue" in invoke(made, **read)[1]
 
 

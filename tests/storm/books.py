@@ -127,7 +127,7 @@ def check(expected: Expected, found: Found, before: dict[str, int]) -> list[Line
 
 
 def _line(where: str, expected: Iterable[Hashable], found: Iterable[Hashable]) -> Line:
-    wanted, there = Counter(expected), Counter(found)
+    wanted, there = Counter(iter(expected)), Counter(iter(found))  # of a dictionary, its keys
     return Line(
         where,
         wanted.total(),

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from typing import Any
 
-from brewhaven.bench.load import Http
 from tests.storm.guests import Crowd, Guest, Log, at_once
 from tests.storm.shop import Shop, frozen, until
 
 KILLS = 6
 COPIES = 5
 AWAY_SECONDS = 20
-POISON = ("", "latte", '{"id": "1"}')
+POISON = ("latte", "[]", '{"id": "1"}')
 DENY = "storm-denies-publishing"
 DUELS = 20
 DUEL_PRODUCT = "cinnamon-swirl"
@@ -24,7 +22,7 @@ _IN_A_BATCH = "select 1 from pg_stat_activity where application_name = 'order_wo
 def poison(shop: Shop) -> int:
     """Messages that nobody can read, among good ones; how many."""
     for text in POISON:
-        shop.client("sqs").send_message(QueueUrl=shop.outputs["OrderQueueUrl"], MessageBody=text or " ")
+        shop.client("sqs").send_message(QueueUrl=shop.outputs["OrderQueueUrl"], MessageBody=text)
     return len(POISON)
 
 
@@ -130,8 +128,10 @@ def use_up_tries(shop: Shop) -> int:
     try:
         until(lambda: shop.waiting(url) > len(POISON) + 10, "messages wait", 60)
         until(
-            lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-            and shop.waiting(dead) - before >= 10,
+            lambda: (
+                sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+                and shop.waiting(dead) - before >= 10
+            ),
             "messages are put aside",
             60,
         )

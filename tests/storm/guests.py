@@ -66,6 +66,7 @@ class Guest:
     hurry: float | None = None
     customer_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    orders: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._http = Http(self.base)
@@ -153,16 +154,21 @@ class Guest:
 
 
 class Crowd:
-    """Guests in threads, from `start` to `stop`. Every other one has an account; every third order has a croissant."""
+    """Guests in threads, from `start` to `stop`. Every other one has an account; every third order has a croissant.
 
-    def __init__(self, url: str, folder: Path, guests: int, *, rereads: bool = False) -> None:
+    With `rereads`, each looks at one of its earlier orders after every visit; `reread` counts what it was answered.
+    """
+
+    def __init__(
+        self, url: str, folder: Path, guests: int, *, pause: float = PAUSE_SECONDS, rereads: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.guests = [
             Guest(url, Log(folder / f"guest-{number}.jsonl"), signs_up=number % 2 == 0) for number in range(guests)
         ]
         self.accepted = 0
         self.reread: Counter[int] = Counter()
-        self._url, self._rereads = url, rereads
+        self._url, self._pause, self._rereads = url, pause, rereads
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._order, args=(guest,), daemon=True) for guest in self.guests]
@@ -188,6 +194,10 @@ class Crowd:
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS + TIMEOUT_SECONDS)
 
+    def read_all(self) -> dict[str, int]:
+        """What each guest is answered who asks for an order of its own, by the order's id."""
+        return {order: guest.read(order) for guest in self.guests for order in guest.orders}
+
     def wait_for(self, orders: int, within: float = 300) -> None:
         """Wait until so many more orders were accepted."""
         wanted, deadline = self.accepted + orders, time.monotonic() + within
@@ -201,9 +211,8 @@ class Crowd:
             guest.hurry = seconds
 
     def _order(self, guest: Guest) -> None:
-        mine: list[str] = []
         for visit in itertools.count():
-            if self._stopping.wait(PAUSE_SECONDS):
+            if self._stopping.wait(self._pause):
                 return
             lines = [self._usual[visit % len(self._usual)]]
             if visit % 3 == 0:
@@ -211,11 +220,11 @@ class Crowd:
             try:
                 order = guest.buy(lines)
                 if order:
-                    mine.append(order)
+                    guest.orders.append(order)
                     with self._lock:
                         self.accepted += 1
-                if self._rereads and mine:
-                    status = guest.read(mine[(visit * 7) % len(mine)])
+                if self._rereads and guest.orders:
+                    status = guest.read(guest.orders[(visit * 7) % len(guest.orders)])
                     with self._lock:
                         self.reread[status] += 1
             except Exception as error:  # a guest that stops must be seen, whatever it was
