@@ -73,7 +73,10 @@ idempotency = IdempotencyConfig(
     expires_after_seconds=REMEMBERED_SECONDS,
     response_hook=note_repeat,
 )
-seen = DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto_config=QUICK)
+# A client of its own would be one of a session of its own, which reads all of AWS's endpoints once more.
+seen = DynamoDBPersistenceLayer(
+    table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=boto3.client("dynamodb", config=QUICK)
+)
 # Made once an environment and kept: the connection is opened by the first message and serves all later ones.
 events = ProcessedEvents(
     Database(
