@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,15 +14,18 @@ import typer
 from rich.table import Table
 
 from brewhaven import console
-from brewhaven.bench import clouds, practice, sections
+from brewhaven.bench import clouds, events, functions, practice, sections
 from brewhaven.bench.sections import Row
 from brewhaven.course import available_phases, find
 from brewhaven.deploy import Request, deploy
 from brewhaven.errors import FAILURE
 from brewhaven.failures import in_words
 from brewhaven.local.settings import CloudSettings
+from brewhaven.target import Target
 
-SECTIONS = ("synth", "exercise", "deploy", "verify", "web", "rush")
+ON_PHASE_1 = ("web", "rush")
+ON_ALL = ("verify", "functions", "orders", "worker", "cache")
+SECTIONS = ("synth", "exercise", "deploy", *ON_PHASE_1, *ON_ALL)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -52,21 +56,44 @@ def _measure(chosen: list[str], seconds: float, rounds: int) -> list[Row]:
     if "exercise" in chosen:
         with console.step("Watching every exercise of the course"):
             rows += practice.waits(rounds)
-    if {"deploy", "verify", "web", "rush"} & set(chosen):
+    if {"deploy", *ON_PHASE_1, *ON_ALL} & set(chosen):
         with clouds.bootstrapped(settings) as (own, cloud):
             if "deploy" in chosen:
                 rows += sections.rollout(own, cloud)
-            if {"verify", "web", "rush"} & set(chosen):
-                deployed = deploy(own, cloud, Request(find(str(available_phases()[-1].number))))
-            if "verify" in chosen:
-                rows += sections.proving(cloud)
-            if "web" in chosen:
-                rows += sections.web(cloud, deployed, seconds)
-            if "rush" in chosen:
-                rows += sections.rush_hour(cloud, deployed)
+            rows += _on_phase_1(chosen, own, cloud, seconds)
+            rows += _on_all(chosen, own, cloud, seconds, rounds)
     _print(rows)
     _keep(settings, rows)
     return rows
+
+
+def _on_phase_1(chosen: list[str], own: CloudSettings, cloud: Target, seconds: float) -> Iterator[Row]:
+    """What is measured before orders have moved, so that it can be compared with earlier figures."""
+    if not set(ON_PHASE_1) & set(chosen):
+        return
+    deployed = deploy(own, cloud, Request(find("1")))
+    if "web" in chosen:
+        yield from sections.web(cloud, deployed, seconds)
+    if "rush" in chosen:
+        yield from sections.rush_hour(cloud, deployed)
+
+
+def _on_all(chosen: list[str], own: CloudSettings, cloud: Target, seconds: float, rounds: int) -> Iterator[Row]:
+    """What is measured with every phase deployed."""
+    if not set(ON_ALL) & set(chosen):
+        return
+    request = Request(find(str(available_phases()[-1].number)))
+    deployed = deploy(own, cloud, request)
+    if "verify" in chosen:
+        yield from sections.proving(cloud)
+    if "functions" in chosen:
+        yield from functions.starts(cloud, request.stack_ids, rounds)
+    if "orders" in chosen:
+        yield from events.notifications(cloud, deployed, seconds)
+    if "worker" in chosen:
+        yield from events.worker(own, cloud, deployed)
+    if "cache" in chosen:
+        yield from events.menu(cloud, deployed, seconds)
 
 
 def _print(rows: list[Row]) -> None:

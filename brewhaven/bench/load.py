@@ -63,12 +63,12 @@ class Measured:
 
 
 class Http:
-    """A connection that is kept, to one address."""
+    """A connection that is kept, to one address. `timeout` is how long it waits for a word, in seconds."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(base)
         assert parts.hostname == "127.0.0.1", f"load goes to this machine only, not to {base}"
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -82,6 +82,24 @@ class Http:
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
+
+
+class Guest:
+    """A browser with a session."""
+
+    def __init__(self, base: str) -> None:
+        self._http = Http(base)
+        status, headers, body = self._http.ask("GET", "/api/session")
+        _expect(status, 200)
+        cookie = (headers["Set-Cookie"] or "").split(";")[0]
+        self._session = {"Cookie": cookie, "X-CSRF-Token": json.loads(body)["csrf_token"]}
+
+    def post(self, path: str, body: Any, wanted: int) -> Any:
+        """Send something under a key of its own; what is answered. Raises where that is another status."""
+        headers = {**self._session, "Idempotency-Key": str(uuid.uuid4())}
+        status, _, answer = self._http.ask("POST", path, body, headers)
+        _expect(status, wanted)
+        return json.loads(answer)
 
 
 @dataclass(frozen=True)
@@ -111,20 +129,13 @@ class Order:
     size: str
 
     def client(self) -> Client:
-        connection, lines = Http(self.base), [{"product_id": self.product_id, "size": self.size}]
-        status, headers, body = connection.ask("GET", "/api/session")
-        _expect(status, 200)
-        cookie = (headers["Set-Cookie"] or "").split(";")[0]
-        session = {"Cookie": cookie, "X-CSRF-Token": json.loads(body)["csrf_token"]}
+        guest, lines = Guest(self.base), [{"product_id": self.product_id, "size": self.size}]
 
-        class Guest:
+        class Orderer:
             def step(self) -> None:
-                status, _, _ = connection.ask(
-                    "POST", "/api/orders", {"lines": lines}, {**session, "Idempotency-Key": str(uuid.uuid4())}
-                )
-                _expect(status, 201)
+                guest.post("/api/orders", {"lines": lines}, 201)
 
-        return Guest()
+        return Orderer()
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,13 @@ def read_json(base: str, path: str) -> Any:
     status, _, body = Http(base).ask("GET", path)
     _expect(status, 200)
     return json.loads(body)
+
+
+def made_to_order(url: str) -> tuple[str, str]:
+    """A product without a stock that would run out, and its first size."""
+    products = read_json(url, "/api/menu")["products"]
+    product = next(product for product in products if product["stock"] is None and product["available"])
+    return product["id"], product["sizes"][0]["id"]
 
 
 def _expect(status: int, wanted: int) -> None:

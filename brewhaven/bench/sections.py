@@ -109,6 +109,7 @@ def rollout(settings: CloudSettings, cloud: Target) -> Iterator[Row]:
         "deploy: cdk deploy / (straight + one synth)", round(through_cdk / (straight + only_synth), 2), "ratio", 2.0
     )
     yield Row("deploy: again with nothing changed", round(again, 1), "s", 20.0)
+    _delete(cloud, request)
 
 
 def _delete(cloud: Target, request: Request) -> None:
@@ -179,20 +180,20 @@ def web(cloud: Target, deployed: Deployed, seconds: float) -> Iterator[Row]:
     """The shop under load, beside a route that does nothing and a loop that only queries."""
     url = deployed.shop_url
     assert url is not None
-    product = _made_to_order(url)
+    product = load.made_to_order(url)
     query = load.Query(dict(cloud.environment), deployed.outputs["CatalogTableName"], "ByCategory", "gsi1pk", "MENU")
     with bare.serving() as bare_url:
         for clients in CLIENTS:
-            route = _measure("bare FastAPI route", load.Get(bare_url, "/"), clients, seconds)
-            loop = _measure("bare DynamoDB query", query, clients, seconds)
-            menu = _measure("GET /api/menu", load.Get(url, "/api/menu"), clients, seconds)
-            orders = _measure("POST /api/orders", load.Order(url, *product), clients, seconds)
+            route = measure("bare FastAPI route", load.Get(bare_url, "/"), clients, seconds)
+            loop = measure("bare DynamoDB query", query, clients, seconds)
+            menu = measure("GET /api/menu", load.Get(url, "/api/menu"), clients, seconds)
+            orders = measure("POST /api/orders", load.Order(url, *product), clients, seconds)
             for name, measured in (("bare route", route), ("bare query", loop), ("menu", menu), ("orders", orders)):
                 yield from _figures(f"{name}, {clients} clients", measured)
             last = clients == CLIENTS[-1]
-            yield _ratio(f"menu / bare route, {clients} clients", menu, route, 0.1 if last else None)
-            yield _ratio(f"menu / bare query, {clients} clients", menu, loop, 0.5 if last else None)
-            yield _ratio(f"orders / bare route, {clients} clients", orders, route, None)
+            yield throughput(f"menu / bare route, {clients} clients", menu, route, 0.1 if last else None)
+            yield throughput(f"menu / bare query, {clients} clients", menu, loop, 0.5 if last else None)
+            yield throughput(f"orders / bare route, {clients} clients", orders, route, None)
 
 
 def rush_hour(cloud: Target, deployed: Deployed) -> Iterator[Row]:
@@ -220,14 +221,8 @@ def rush_hour(cloud: Target, deployed: Deployed) -> Iterator[Row]:
     yield Row("rush: croissants sold twice or lost", 0.0 if books.stock_is_right else 1.0, "", 0.0, must=True)
 
 
-def _made_to_order(url: str) -> tuple[str, str]:
-    """A product without a stock that would run out, and its first size."""
-    products = load.read_json(url, "/api/menu")["products"]
-    product = next(product for product in products if product["stock"] is None and product["available"])
-    return product["id"], product["sizes"][0]["id"]
-
-
-def _measure(title: str, scenario: load.Scenario, clients: int, seconds: float) -> load.Measured:
+def measure(title: str, scenario: load.Scenario, clients: int, seconds: float) -> load.Measured:
+    """Let clients ask, and say how it went."""
     with console.step(f"{title}, {clients} clients") as step:
         measured = load.run(scenario, clients, seconds)
         step.result(f"{measured.per_second:.0f}/s, p50 {measured.p50_ms} ms, p99 {measured.p99_ms} ms")
@@ -243,6 +238,7 @@ def _figures(name: str, measured: load.Measured) -> Iterator[Row]:
     yield Row(f"{name}: errors", float(sum(measured.errors.values())), "", 0.0, must=True)
 
 
-def _ratio(name: str, measured: load.Measured, beside: load.Measured, target: float | None) -> Row:
+def throughput(name: str, measured: load.Measured, beside: load.Measured, target: float | None) -> Row:
+    """How many more answers a second there were than beside it."""
     value = measured.per_second / beside.per_second if beside.per_second else 0.0
     return Row(f"{name}: throughput", round(value, 3), "ratio", target, "higher")

@@ -28,7 +28,7 @@ QUICK = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "
 
 logger = Logger()
 metrics = Metrics()
-once = Once(os.environ["IDEMPOTENCY_TABLE"], QUICK)
+once = Once(os.environ["IDEMPOTENCY_TABLE"], boto3.client("dynamodb", config=QUICK))
 table = boto3.resource("dynamodb", config=QUICK).Table(os.environ["FOLLOW_UP_TABLE"])
 channels: list[Channel] = [Inbox(table), once.each(MobilePush(table, boto3.client("sns", config=QUICK)))]
 if sender := os.environ.get("EMAIL_SENDER"):

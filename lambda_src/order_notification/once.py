@@ -7,13 +7,13 @@ from aws_lambda_powertools.utilities.idempotency import (
     IdempotencyConfig,
     idempotent_function,
 )
-from botocore.config import Config
 
 from order_notification.channels import Channel
 from order_notification.notice import Notice
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class Once:
@@ -22,8 +22,8 @@ class Once:
     Each channel remembers by itself, so that a second try serves the one that failed and not its neighbour.
     """
 
-    def __init__(self, table: str, boto_config: Config) -> None:
-        self._seen = DynamoDBPersistenceLayer(table_name=table, boto_config=boto_config)
+    def __init__(self, table: str, client: "DynamoDBClient") -> None:
+        self._seen = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
         self._config = IdempotencyConfig(event_key_jmespath="id", raise_on_no_idempotency_key=True)
 
     def register(self, context: "LambdaContext") -> None:

@@ -3,6 +3,9 @@
 What fails is named in the answer, and only that comes back after the queue's visibility timeout; after five times it
 goes to the dead-letter queue. What succeeds is deleted. So one bad message does not send its neighbours round again.
 
+A batch that takes too long would end with the function's time, without an answer: all of it would come back, done or
+not, to an environment that has to start anew. So a message is not begun when little time is left, but named as failed.
+
 Nothing may happen twice, although everything may arrive twice:
 
 1. Powertools keeps the id of each event in DynamoDB, while it is worked on and for a day afterwards. A copy that
@@ -45,6 +48,13 @@ if TYPE_CHECKING:
 # timeout.
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 REMEMBERED_SECONDS = 24 * 60 * 60
+LEAST_MS = 4_000
+"""What one message may need when a service is slow. With less time left, none is begun."""
+
+
+class TooLateError(Exception):
+    """There is not enough time left for a message; it comes back."""
+
 
 logger = Logger()
 metrics = Metrics()
@@ -64,7 +74,10 @@ idempotency = IdempotencyConfig(
     expires_after_seconds=REMEMBERED_SECONDS,
     response_hook=note_repeat,
 )
-seen = DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto_config=QUICK)
+# A client of its own would be one of a session of its own, which reads all of AWS's endpoints once more.
+seen = DynamoDBPersistenceLayer(
+    table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=boto3.client("dynamodb", config=QUICK)
+)
 # Made once an environment and kept: the connection is opened by the first message and serves all later ones.
 events = ProcessedEvents(
     Database(
@@ -82,9 +95,12 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> "PartialI
     return process_partial_response(event=event, record_handler=handle_message, processor=batch, context=context)
 
 
-def handle_message(record: "SQSRecord") -> None:
+def handle_message(record: "SQSRecord", lambda_context: "LambdaContext") -> None:
     """One message. What it raises fails this message alone."""
     try:
+        left = lambda_context.get_remaining_time_in_millis()
+        if left < LEAST_MS:
+            raise TooLateError(f"{left} ms are left, and a message may need {LEAST_MS}")
         event = read_event(record.body)
         sent_at = int(record.attributes.sent_timestamp)
         logger.append_keys(

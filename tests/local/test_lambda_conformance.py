@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from brewhaven.local.engines.environments import native_packages
+from brewhaven.local.resources.lambda_environments import AT_ONCE
 from tests.local.stacks import Resources, Stack, StackError, allow, att, ref, role, stack, typed
+from tests.plugins.containers import until
 from tests.plugins.local_cloud import Cloud
 
 pytestmark = pytest.mark.local
@@ -294,3 +296,65 @@ def test_every_line_of_an_invocation_is_in_its_own_log(cloud: Cloud) -> None:
             said = base64.b64decode(answer["LogResult"]).decode()
             assert [line for line in said.splitlines() if " of " in line] == [f"first of {number}", f"last of {number}"]
             assert "last line" not in said, "the mark at the end is nobody's line"
+
+
+COUNTS = """
+    import os
+    calls = 0
+    def handler(event, context):
+        global calls
+        calls += 1
+        if event == "raise":
+            raise ValueError("as asked")
+        if event == "end":
+            os._exit(1)
+        return [os.getpid(), calls]
+"""
+
+
+def test_an_exception_ends_no_environment_and_the_end_of_its_process_does(cloud: Cloud) -> None:
+    with stack(cloud) as made:
+        made.create(function(COUNTS))
+        (process, _), _ = invoke(cloud, made)
+        answer, error = invoke(cloud, made, "raise")
+        assert (answer["errorType"], error) == ("ValueError", "Unhandled")
+        assert invoke(cloud, made)[0] == [process, 3]
+        assert invoke(cloud, made, "end")[1] == "Unhandled"
+        (other, calls), _ = invoke(cloud, made)
+        assert other != process
+        assert calls == 1
+
+
+TELLS = """
+    import boto3, json, os, time
+    sqs = boto3.client("sqs")
+    def handler(event, context):
+        begun = time.time()
+        time.sleep(1)
+        sqs.send_message(QueueUrl=os.environ["TOLD"], MessageBody=json.dumps([begun, time.time()]))
+"""
+
+
+def test_asynchronous_events_wait_for_a_place(cloud: Cloud) -> None:
+    document = allow("sqs:SendMessage", on=[att("Told", "Arn")])
+    resources = {
+        **function(TELLS, Environment={"Variables": {"TOLD": ref("Told")}}),
+        "Role": role(Policies=[{"PolicyName": "it", "PolicyDocument": document}]),
+        "Told": typed("AWS::SQS::Queue"),
+    }
+    with stack(cloud) as made:
+        made.create(resources)
+        for _ in range(2 * AT_ONCE):
+            cloud.client("lambda").invoke(FunctionName=made.physical_id("Function"), InvocationType="Event")
+        spans: list[list[float]] = []
+
+        def told() -> bool:
+            queue = {"QueueUrl": made.physical_id("Told"), "MaxNumberOfMessages": 10}
+            spans.extend(
+                json.loads(one["Body"]) for one in cloud.client("sqs").receive_message(**queue).get("Messages", [])
+            )
+            return len(spans) == 2 * AT_ONCE
+
+        until(told, 60)
+        at_once = [sum(a <= begun < b for a, b in spans) for begun, _ in spans]
+        assert max(at_once) <= AT_ONCE

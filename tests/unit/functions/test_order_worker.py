@@ -234,6 +234,28 @@ def test_a_database_that_is_away_fails_the_batch_quickly_and_loses_nothing(worke
     assert sorted(worker.processed) == sorted(one["id"] for one in batch)
 
 
+# Slow
+
+
+class Hurrying(FakeContext):
+    """Three seconds pass each time that somebody looks at the clock for a message."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        left = super().get_remaining_time_in_millis()
+        object.__setattr__(self, "milliseconds_left", left - 3_000)
+        return left
+
+
+def test_a_batch_that_takes_long_hands_back_what_there_is_no_time_for(worker: Worker, event: Event) -> None:
+    batch = [event() for _ in range(4)]
+    context = Hurrying(milliseconds_left=13_000)  # Powertools looks as well, when the function begins
+    assert failed(worker.module.lambda_handler(sqs(*batch), context)) == ["m2", "m3"]
+    assert worker.announced == [one["id"] for one in batch[:2]]
+    assert "ms are left, and a message may need" in logged(worker.log.getvalue())[-1]["why"]
+    assert worker(*batch[2:]) == []
+    assert sorted(worker.processed) == sorted(one["id"] for one in batch)
+
+
 # The domain by itself
 
 

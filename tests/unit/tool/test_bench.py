@@ -35,7 +35,7 @@ def test_figures_are_of_all_answers() -> None:
 def test_nothing_answered_is_no_division_by_zero() -> None:
     measured = load.summarize(1, [], 1.0, {"refused": 3})
     assert (measured.per_second, measured.errors) == (0.0, {"refused": 3})
-    assert sections._ratio("x", measured, measured, 0.1).is_met is False
+    assert sections.throughput("x", measured, measured, 0.1).is_met is False
 
 
 class Shop(http.server.BaseHTTPRequestHandler):

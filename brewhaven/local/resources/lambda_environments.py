@@ -1,0 +1,109 @@
+"""How many execution environments a function has, and how long one lives.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from contextvars import ContextVar
+from typing import Any
+
+from brewhaven.local.registry import REGISTRY, correction, replace
+
+# On AWS events that nobody waits for meet up to a thousand environments of their function. Each is a process here, and
+# a hundred that start at once take longer than the same events one after another.
+AT_ONCE = 4
+_is_asynchronous: ContextVar[bool] = ContextVar("is_asynchronous", default=False)
+_places: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(AT_ONCE))
+
+
+@correction
+def an_error_ends_no_environment() -> None:
+    """A function that raises an exception goes on in the same process; the emulator starts a new one.
+
+    Only a process that ends, or takes too long, is replaced.
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+    """
+    from ministack.core import lambda_runtime
+
+    ending = threading.local()
+
+    def invoke(original: Any) -> Any:
+        def run(worker: Any, *arguments: Any, **options: Any) -> Any:
+            ending.processes = []
+            try:
+                result = original(worker, *arguments, **options)
+            finally:
+                processes, ending.processes = ending.processes, None
+            for process in processes:
+                if "type" in result and process.poll() is None:
+                    worker._proc = process
+                else:
+                    lambda_runtime._signal(process)
+                    lambda_runtime._collect(process, lambda_runtime.time.monotonic() + lambda_runtime._REAP_GRACE)
+            return result
+
+        return run
+
+    def signal(original: Any) -> Any:
+        def end(process: Any) -> None:
+            if getattr(ending, "processes", None) is None:
+                original(process)
+            else:
+                ending.processes.append(process)  # until it is known why
+
+        return end
+
+    def collect(original: Any) -> Any:
+        def wait(process: Any, deadline: float) -> None:
+            if getattr(ending, "processes", None) is None:
+                original(process, deadline)
+
+        return wait
+
+    replace(lambda_runtime, "_signal", signal)
+    replace(lambda_runtime, "_collect", collect)
+    replace(lambda_runtime.Worker, "invoke", invoke)
+
+
+@correction
+def events_wait_for_a_place() -> None:
+    """A function works on a few asynchronous events at once; the others wait in Lambda's own queue, as on AWS.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+    """
+    from ministack.services import lambda_svc
+
+    def hand_over(original: Any) -> Any:
+        def invoke(function: dict[str, Any], event: Any) -> None:
+            token = _is_asynchronous.set(True)
+            try:
+                original(function, event)
+            finally:
+                _is_asynchronous.reset(token)
+
+        return invoke
+
+    def execute(original: Any) -> Any:
+        def run(function: dict[str, Any], event: Any, *arguments: Any, **options: Any) -> Any:
+            if not _is_asynchronous.get():
+                return original(function, event, *arguments, **options)
+            token = _is_asynchronous.set(False)  # what is called in turn waits for no second place
+            try:
+                with _places[(function.get("config") or function)["FunctionArn"]]:
+                    return original(function, event, *arguments, **options)
+            finally:
+                _is_asynchronous.reset(token)
+
+        return run
+
+    replace(lambda_svc, "invoke_async_with_retry", hand_over)
+    replace(lambda_svc, "_execute_function", execute)
+
+
+REGISTRY.recorded["AWS::Lambda::Function"] = (
+    f"really runs, as a process of this machine; of events that nobody waits for {AT_ONCE} at once, the others wait"
+)
+REGISTRY.on_reset.append(_places.clear)
