@@ -1,4 +1,4 @@
-"""Searching a log group: its streams by the beginning of their names, and with queries (resources/log_streams.py, logs.py)."""
+"""Searching a log group: its streams by how their names begin, and queries (resources/log_streams.py, logs.py)."""
 
 from __future__ import annotations
 
