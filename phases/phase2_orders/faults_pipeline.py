@@ -66,8 +66,8 @@ paid_and_no_word = FAULTS.fault(
         cause="Somebody wanted to tidy up the roles, and hung `:*` onto the topic's ARN, 'as we do it with log "
         "groups'. Below a log group there are streams, and `:*` means them. Below a topic there is nothing that one "
         "could publish to, so the statement allows nothing that exists. It still looks right.",
-        found_by="The worker's log: *AuthorizationError ... is not authorized to perform ... on resource ... because no "
-        "identity-based policy allows*. The function's own metric `Errors` stays at 0, because it answers which "
+        found_by="The worker's log: *AuthorizationError ... is not authorized to perform ... on resource ... because "
+        "no identity-based policy allows*. The function's own metric `Errors` stays at 0, because it answers which "
         "messages failed, and that is no error: so the alarms that ring are the age of the queue after two minutes, "
         "and later the dead letters. `cdk diff` shows the two ARNs.",
         prevention="Let a grant write the statement where there is one. And after a change of a role do once what the "
