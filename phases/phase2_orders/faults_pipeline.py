@@ -21,8 +21,6 @@ aws sqs start-message-move-task --source-arn "$(output OrderDeadLetterQueueArn)"
 PATIENCE_SECONDS = 15
 REGULAR = "break-regular"
 """Who pays for coffee while `points-stand-still` is proven, and is nobody's customer."""
-STUCK_IN_THE_QUEUE = (*ONE_ORDER, "dead-letters-empty")
-"""These, and the one that finds what was put aside meanwhile."""
 
 
 def heard_of(cloud: Deployment) -> set[str]:
@@ -46,7 +44,7 @@ paid_and_no_word = FAULTS.fault(
     "paid-and-no-word",
     lesson="2.6",
     check="batch-partial",
-    may_fail=STUCK_IN_THE_QUEUE,
+    may_fail=("subscribers-hear", "event-once", "metrics-arrive", "cold-start-measured", "dead-letters-empty"),
     symptom="A guest: *\"I have paid, my order's page says so, and I got my flat white. But the note that used to come "
     "at once, 'order so-and-so is paid', has not come, and the one that it is ready neither.\"* The barista: *\"And at "
     'my counter no ticket comes out any more. I read it off the screen."*',
@@ -67,9 +65,9 @@ paid_and_no_word = FAULTS.fault(
         "groups'. Below a log group there are streams, and `:*` means them. Below a topic there is nothing that one "
         "could publish to, so the statement allows nothing that exists. It still looks right.",
         found_by="The worker's log: *AuthorizationError ... is not authorized to perform ... on resource ... because "
-        "no identity-based policy allows*. The function's own metric `Errors` stays at 0, because it answers "
-        "which messages failed, and that is no error: so the alarms that ring are the age of the queue after two "
-        "minutes, and later the dead letters. `cdk diff` shows the two ARNs.",
+        "no identity-based policy allows*. The function's own metric `Errors` stays at 0, because it answers which "
+        "messages failed, and that is no error: so the alarms that ring are the age of the queue after two minutes, "
+        "and later the dead letters. `cdk diff` shows the two ARNs.",
         prevention="Let a grant write the statement where there is one. And after a change of a role do once what the "
         "role is for, as the check `batch-partial` does; `aws iam simulate-principal-policy` says it even before.",
         page="https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html",
@@ -93,7 +91,7 @@ silent_since_monday = FAULTS.fault(
     "silent-since-monday",
     lesson="2.6",
     check="endpoints-guarded",
-    may_fail=(*STUCK_IN_THE_QUEUE, "secret-by-role", "schema-current", "tables-constrained"),
+    may_fail=(*ONE_ORDER, "dead-letters-empty", "secret-by-role", "schema-current", "tables-constrained"),
     symptom='The barista: *"Since Monday I get no tickets, and guests ask me why they hear nothing from us. The orders '
     'themselves are on my screen, and I can move them along."* The manager: *"On Monday? There was nothing on Monday. '
     'Somebody cleaned up some duplicate lines in the network, he said, nothing that anybody uses."*',

@@ -54,6 +54,8 @@ def _broken(fault: Fault, phase: Phase, known: dict[str, Check]) -> Iterator[str
     for name in fault.may_fail:
         if name not in known:
             yield f"the phase has no check {name}, which may_fail names"
+    if fault.check in fault.may_fail:
+        yield "may_fail names its own check, which must fail"
     if (fault.change is None) == (fault.plan is None):
         yield "it changes the template (@on_template) or goes around CloudFormation (@out_of_band), one of the two"
     if fault.notices is None:

@@ -92,6 +92,7 @@ def test_the_sample_keeps_the_rules(course: Course) -> None:
         ("https://docs.aws.amazon.com/cups.html", "https://example.com", "none of AWS's documentation"),
         ("where are the cups?", "the security group is closed", "'security group'"),
         ('repair="true\\n",', 'repair="true\\n", may_fail=("nothing",),', "no check nothing"),
+        ('repair="true\\n",', 'repair="true\\n", may_fail=("one-bucket",),', "names its own check"),
     ],
 )
 def test_each_rule_is_noticed(phases: Path, course: Course, old: str, new_text: str, said: str) -> None:
