@@ -48,5 +48,5 @@ class _Remembering:
         self._send = send
 
     def send(self, notice: Notice) -> int:
-        sent: int = self._send(message={"id": notice.event_id}, notice=notice)
-        return sent
+        sent: int | None = self._send(message={"id": notice.event_id}, notice=notice)
+        return sent or 0  # of a 0 that it remembers, Powertools answers None

@@ -19,7 +19,7 @@ GUESTS = 12
 CROISSANTS = 300
 CALM_SECONDS = 900
 """A message that fails comes back after a minute, and is put aside after five tries."""
-ROUNDS = 6
+ROUNDS = 20
 LOOKING_SECONDS = 10
 
 

@@ -224,6 +224,15 @@ def test_a_second_call_with_the_same_event_sends_nothing_again(handler: Any, eve
     assert (len(handler.sns.published), len(handler.mail.sent)) == (1, 1)
 
 
+def test_a_second_call_for_a_guest_who_left_neither_phone_nor_address_is_no_failure(
+    handler: Any, event: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = sns_event(event(email=None))
+    for _ in range(2):
+        handler.lambda_handler(said, FakeContext())
+        assert metrics_in(capsys.readouterr().out)["NoticesSent"] == [1], "into the inbox, where it stays one"
+
+
 def test_a_retry_serves_the_way_that_failed_and_not_its_neighbour(handler: Any, event: Event) -> None:
     handler.table.register("guest:1", "pixel")
     handler.mail.failures = 1
