@@ -1,4 +1,4 @@
-"""Orders that make no sense, over HTTP and wherever orders live: each is refused with its reason, and leaves nothing."""
+"""Orders that make no sense, over HTTP and wherever orders live: each is refused with its reason and leaves nothing."""
 
 from __future__ import annotations
 
