@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 QUICK = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+# What was sent and cannot be written down is sent again by the next try. So that is tried harder than anything else.
+CAREFUL = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 4})
 
 logger = Logger()
 metrics = Metrics()
-once = Once(os.environ["IDEMPOTENCY_TABLE"], boto3.client("dynamodb", config=QUICK))
+once = Once(os.environ["IDEMPOTENCY_TABLE"], boto3.client("dynamodb", config=CAREFUL))
 table = boto3.resource("dynamodb", config=QUICK).Table(os.environ["FOLLOW_UP_TABLE"])
 channels: list[Channel] = [Inbox(table), once.each(MobilePush(table, boto3.client("sns", config=QUICK)))]
 if sender := os.environ.get("EMAIL_SENDER"):

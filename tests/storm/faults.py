@@ -12,6 +12,8 @@ from tests.storm.shop import Shop, frozen, until
 KILLS = 6
 COPIES = 5
 AWAY_SECONDS = 20
+PATIENCE_SECONDS = 300
+"""How long anything may take that is waited for: the machine may be busy."""
 POISON = ("latte", "[]", '{"id": "1"}')
 DENY = "storm-denies-publishing"
 DUELS = 20
@@ -40,7 +42,7 @@ def repeat_messages(shop: Shop) -> int:
 
 def kill_workers(shop: Shop) -> int:
     """kill -9 of the worker's processes while they hold a transaction of a message; how many times."""
-    killed, deadline = 0, time.monotonic() + 120
+    killed, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     while killed < KILLS:
         assert time.monotonic() < deadline, f"the worker could be killed {killed} times only"
         if shop.rows(_IN_A_BATCH):
@@ -67,10 +69,10 @@ def stop_database(shop: Shop) -> float:
 
     begun = time.monotonic()
     rds.stop_db_instance(DBInstanceIdentifier=instance)
-    until(lambda: status() == "stopped", "the database is stopped", 60)
+    until(lambda: status() == "stopped", "the database is stopped", PATIENCE_SECONDS)
     time.sleep(max(0.0, begun + AWAY_SECONDS - time.monotonic()))
     rds.start_db_instance(DBInstanceIdentifier=instance)
-    until(lambda: status() == "available", "the database is available", 60)
+    until(lambda: status() == "available", "the database is available", PATIENCE_SECONDS)
     return time.monotonic() - begun
 
 
@@ -81,7 +83,7 @@ def stop_cache(shop: Shop) -> None:
         time.sleep(AWAY_SECONDS / 2)
     node.kill()
     node.wait(10)
-    until(shop.cache_nodes, "Valkey was replaced", 60)
+    until(shop.cache_nodes, "Valkey was replaced", PATIENCE_SECONDS)
 
 
 def deny_publishing(shop: Shop) -> None:
@@ -126,14 +128,14 @@ def use_up_tries(shop: Shop) -> int:
     before = shop.waiting(dead)
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
-        until(lambda: shop.waiting(url) > len(POISON) + 10, "messages wait", 60)
+        until(lambda: shop.waiting(url) > len(POISON) + 10, "messages wait", PATIENCE_SECONDS)
         until(
             lambda: (
                 sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
                 and shop.waiting(dead) - before >= 10
             ),
             "messages are put aside",
-            60,
+            PATIENCE_SECONDS,
         )
     finally:
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)

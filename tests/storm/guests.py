@@ -198,7 +198,7 @@ class Crowd:
         """What each guest is answered who asks for an order of its own, by the order's id."""
         return {order: guest.read(order) for guest in self.guests for order in guest.orders}
 
-    def wait_for(self, orders: int, within: float = 300) -> None:
+    def wait_for(self, orders: int, within: float = 900) -> None:
         """Wait until so many more orders were accepted."""
         wanted, deadline = self.accepted + orders, time.monotonic() + within
         while self.accepted < wanted:

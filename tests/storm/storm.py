@@ -19,7 +19,7 @@ GUESTS = 12
 CROISSANTS = 300
 CALM_SECONDS = 900
 """A message that fails comes back after a minute, and is put aside after five tries."""
-ROUNDS = 6
+ROUNDS = 20
 LOOKING_SECONDS = 10
 
 
@@ -152,7 +152,7 @@ def _send_back(shop: Shop, queue: str) -> int:
     dead = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
     if number := shop.waiting(dead):
         sqs.start_message_move_task(SourceArn=arn)
-        until(lambda: not shop.waiting(dead), "everything was sent back", 60)
+        until(lambda: not shop.waiting(dead), "everything was sent back", CALM_SECONDS)
     return number
 
 
