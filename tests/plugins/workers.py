@@ -1,8 +1,7 @@
 """Which tests share a worker when they run on several (`make test`): those that share something expensive.
 
 A worker that runs tests of the deployed shop deploys it once, so all of them go to one; likewise those that need a bare
-local cloud, and those that read the synthesized templates. Faults break the shop for a while, and take as long as all
-the others, so they are a group with a shop of its own. Every other file is a group of its own too.
+local cloud, and those that read the synthesized templates. Every other file is a group of its own too.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 
 TEMPLATES = {"assertion", "snapshot", "compliance"}
-LONGEST_FIRST = ("shop", "practice", "cloud", "templates")
+LONGEST_FIRST = ("shop", "cloud", "templates")
 
 
 def group_of(folder: str, file: str, fixtures: list[str]) -> str:
@@ -25,7 +24,7 @@ def group_of(folder: str, file: str, fixtures: list[str]) -> str:
     if folder in {"local", "browser"}:
         if "shop_url" in fixtures:  # asks for the deployed shop while it runs, unless another one is given
             return "shop"
-        for shared in ("practice", "shop", "cloud"):
+        for shared in ("shop", "cloud"):
             if shared in fixtures:
                 return shared
     return f"{folder}/{file}"

@@ -58,7 +58,7 @@ def test_a_lesson_or_the_empty_account_is_meant(text: str, id_: str | None) -> N
     assert start.parse(COURSE, text) == lesson(id_)
 
 
-@pytest.mark.parametrize("text", ["1", "1.9", "2.1", "x"])
+@pytest.mark.parametrize("text", ["1", "1.9", "3.1", "x"])
 def test_what_is_no_lesson_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         start.parse(COURSE, text)

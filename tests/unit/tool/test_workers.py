@@ -11,7 +11,6 @@ from tests.plugins.workers import group_of, refuse_without_groups
     ("folder", "fixtures", "group"),
     [
         ("local", ["cloud", "shop"], "shop"),
-        ("local", ["cloud", "shop", "practice"], "practice"),
         ("browser", ["page", "shop"], "shop"),
         ("browser", ["page", "shop_url"], "shop"),
         ("local", ["cloud", "tmp_path"], "cloud"),

@@ -9,7 +9,7 @@ import pytest
 from brewhaven import target
 from brewhaven.course import checks, load, verify
 from brewhaven.course.cloud import Deployment
-from tests.local.phase1_breaks import BREAKS, broken
+from tests.practice.phase1_breaks import BREAKS, broken
 from tests.plugins.local_cloud import DeployedShop
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]

@@ -12,7 +12,7 @@ from brewhaven.course import checks, load, verify
 from brewhaven.course.cloud import Deployment
 from phases.phase2_orders import probes
 from phases.phase2_orders.probes import foundation
-from tests.local.phase2_breaks import BREAKS, connect, valkey
+from tests.practice.phase2_breaks import BREAKS, connect, valkey
 from tests.plugins.databases import wait_until
 from tests.plugins.local_cloud import DeployedShop
 

@@ -12,8 +12,8 @@ from brewhaven.course.faults import declared, template_change
 from brewhaven.course.faults.declared import Fault
 from brewhaven.course.faults.practice import Practice
 from phases.phase1_foundation.probes import service_of
-from tests.local import fault_trials
-from tests.local.phase1_breaks import wait_until_stable
+from tests.practice import fault_trials
+from tests.practice.phase1_breaks import wait_until_stable
 from tests.plugins.local_cloud import DeployedShop
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
