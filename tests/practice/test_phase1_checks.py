@@ -9,8 +9,8 @@ import pytest
 from brewhaven import target
 from brewhaven.course import checks, load, verify
 from brewhaven.course.cloud import Deployment
-from tests.practice.phase1_breaks import BREAKS, broken
 from tests.plugins.local_cloud import DeployedShop
+from tests.practice.phase1_breaks import BREAKS, broken
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 

@@ -12,9 +12,9 @@ from brewhaven.course.faults import declared, template_change
 from brewhaven.course.faults.declared import Fault
 from brewhaven.course.faults.practice import Practice
 from phases.phase1_foundation.probes import service_of
+from tests.plugins.local_cloud import DeployedShop
 from tests.practice import fault_trials
 from tests.practice.phase1_breaks import wait_until_stable
-from tests.plugins.local_cloud import DeployedShop
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
 

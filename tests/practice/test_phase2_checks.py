@@ -12,9 +12,9 @@ from brewhaven.course import checks, load, verify
 from brewhaven.course.cloud import Deployment
 from phases.phase2_orders import probes
 from phases.phase2_orders.probes import foundation
-from tests.practice.phase2_breaks import BREAKS, connect, valkey
 from tests.plugins.databases import wait_until
 from tests.plugins.local_cloud import DeployedShop
+from tests.practice.phase2_breaks import BREAKS, connect, valkey
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 

@@ -15,8 +15,8 @@ from phases.phase2_orders.checks_database import instance_of
 from phases.phase2_orders.checks_queue import mappings_of
 from phases.phase2_orders.faults_pipeline import REGULAR
 from phases.phase2_orders.probes import forget
-from tests.practice import fault_trials
 from tests.plugins.local_cloud import DeployedShop
+from tests.practice import fault_trials
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(900)]
 

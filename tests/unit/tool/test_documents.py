@@ -46,7 +46,7 @@ def _commands() -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_commands_in_documents_exist(document: Path) -> None:
     known = _commands()
-    for command in re.findall(r"`brewhaven ([a-z-]+(?: [a-z-]+)?)", document.read_text(encoding="utf-8")):
+    for command in re.findall(r"`brewhaven ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", document.read_text(encoding="utf-8")):
         group = command.split()[0]
         inside_a_group = any(name.startswith(f"{group} ") for name in known)
         assert command in known or (group in known and not inside_a_group), command
