@@ -75,6 +75,8 @@ def test_the_seeder_runs_with_nothing_but_its_asset_and_boto3(asset: Callable[[s
     assert int(alone(program, asset("menu_seeder"), runtime)) >= 24
 
 
+LIBRARIES = "certs"
+"""What only the layer of the libraries has; that of the pictures has Python packages too."""
 FUNCTIONS = {
     "order_schema": {"shop_database"},
     "order_worker": {"order_events", "shop_database"},
@@ -103,7 +105,7 @@ def test_a_function_starts_with_nothing_but_its_asset_the_layer_and_boto3(
     asset: Callable[[str], Path], runtime: Path, name: str
 ) -> None:
     program = f"import {name}.handler as it; print(callable(it.lambda_handler))"
-    layer = asset("python") / "python"
+    layer = asset(LIBRARIES) / "python"
     assert alone(program, asset(name), layer, runtime, **TOLD) == "True\n"
 
 
@@ -118,7 +120,7 @@ def test_a_functions_package_holds_it_and_what_it_shares_and_is_small(
 
 
 def test_the_layer_is_plain_python_and_carries_the_certificates(asset: Callable[[str], Path]) -> None:
-    layer = asset("python")
+    layer = asset(LIBRARIES)
     assert (layer / "certs" / "rds-global-bundle.pem").read_bytes() == CERTIFICATES.read_bytes()
     machine_code = [name for name in contents(layer) if name.endswith((".so", ".pyd", ".dylib"))]
     assert machine_code == [], "one layer runs on every architecture"

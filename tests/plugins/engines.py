@@ -229,7 +229,7 @@ class Postgres(Engine):
 
 def _access_of_the_shop() -> str:
     """What the shop's user may do in the deployed cache, from the snapshot of its template."""
-    snapshot = Path(__file__).parents[2] / "snapshot/__snapshots__/test_stacks"
+    snapshot = Path(__file__).parents[1] / "snapshot/__snapshots__/test_stacks"
     stack = json.loads((snapshot / "test_a_lesson[BrewHaven-Phase2-Orders-2.4].json").read_text())
     users = [made["Properties"] for made in stack["Resources"].values() if made["Type"] == "AWS::ElastiCache::User"]
     [access] = [user["AccessString"] for user in users if user["UserName"] == "shop"]
