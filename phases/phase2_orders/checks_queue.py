@@ -32,7 +32,8 @@ LEAST, MOST = 2, 1000
 """Maximum concurrency as Lambda takes it."""
 LARGEST_PACKAGE = 5_000_000
 LEAST_MEMORY = 512
-LONGEST_INIT_MS = 3000
+LONGEST_INIT_MS = 10_000
+"""As long as Lambda lets a start take; what is reasonable depends on the machine, so `make bench` measures that."""
 COPIES = 4
 
 
