@@ -75,7 +75,7 @@ def test_the_seeder_runs_with_nothing_but_its_asset_and_boto3(asset: Callable[[s
     assert int(alone(program, asset("menu_seeder"), runtime)) >= 24
 
 
-LIBRARIES = "certs"
+LIBRARIES = "python/pg8000"
 """What only the layer of the libraries has; that of the pictures has Python packages too."""
 FUNCTIONS = {
     "order_schema": {"shop_database"},
