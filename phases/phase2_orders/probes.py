@@ -39,9 +39,9 @@ def foundation_of(stack: str) -> str:
     return stack.partition("BrewHaven-")[0] + FOUNDATION
 
 
-def wait_for(look: Callable[[], T | None]) -> T | None:
-    """Look until something is there; None when patience ends."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_for(look: Callable[[], T | None], seconds: float | None = None) -> T | None:
+    """Look until something is there; None when patience ends, or after so many seconds."""
+    deadline = time.monotonic() + (PATIENCE_SECONDS if seconds is None else seconds)
     while not (found := look()):
         if time.monotonic() > deadline:
             return None
