@@ -79,8 +79,10 @@ def test_giving_up_puts_everything_back(practice: Practice, fault: Fault) -> Non
     fault_trials.give_up(practice, fault, state=state)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.25])
-@pytest.mark.parametrize("id_", ["silent-since-monday", "order-not-found"])
+# What is one call is over in a quarter of a second.
+@pytest.mark.parametrize(
+    ("id_", "delay"), [("silent-since-monday", 0.0), ("silent-since-monday", 0.25), ("order-not-found", 0.0)]
+)
 def test_what_a_killed_program_left_is_taken_back(
     practice: Practice, orders_shop: DeployedShop, id_: str, delay: float
 ) -> None:
