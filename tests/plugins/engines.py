@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ from typing import Any
 import psycopg
 import valkey
 
+from brewhaven.local.engines.postgres_programs import as_database_user, hand_over
 from shop.adapters.switches import PostgresPlace, ValkeyPlace
 
 
@@ -159,19 +159,15 @@ class Postgres(Engine):
 
     def __init__(self, certificate: Path, key: Path) -> None:
         super().__init__(certificate, key, postgres=True)
-        self._identity: dict[str, Any] = {}
         self._frozen: list[int] = []
-        if os.geteuid() == 0:  # which PostgreSQL refuses
-            nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-            self._identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         password = self.folder / "password"
         password.write_text(PASSWORD)
-        password.chmod(0o644)
+        hand_over(self.folder)
         subprocess.run(
-            [PROGRAMS / "initdb", "-D", self.folder / "data", "-U", USER, "-A", "scram-sha-256", "--pwfile", password,
+            [*as_database_user(), PROGRAMS / "initdb", "-D", self.folder / "data", "-U", USER, "-A", "scram-sha-256",
+             "--pwfile", password,
              "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"],
-            check=True, capture_output=True, cwd=self.folder, **self._identity,
+            check=True, capture_output=True, cwd=self.folder,
         )  # fmt: skip
 
     @property
@@ -182,8 +178,8 @@ class Postgres(Engine):
     def start(self) -> None:
         options = [word for option in FAST for word in ("-c", option)]
         self._launch(
-            PROGRAMS / "postgres", "-D", self.folder / "data", "-p", str(self.inner_port), "-h", "127.0.0.1",
-            "-k", self.folder, *options, **self._identity,
+            *as_database_user(), PROGRAMS / "postgres", "-D", self.folder / "data", "-p", str(self.inner_port),
+            "-h", "127.0.0.1", "-k", self.folder, *options,
         )  # fmt: skip
         self._until(self._answers)
 
