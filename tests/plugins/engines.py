@@ -165,8 +165,7 @@ class Postgres(Engine):
         hand_over(self.folder)
         subprocess.run(
             [*as_database_user(), PROGRAMS / "initdb", "-D", self.folder / "data", "-U", USER, "-A", "scram-sha-256",
-             "--pwfile", password,
-             "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"],
+             "--pwfile", password, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"],
             check=True, capture_output=True, cwd=self.folder,
         )  # fmt: skip
 
