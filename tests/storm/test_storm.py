@@ -1,7 +1,7 @@
 """Two thousand orders while everything fails, one thing after another: `make storm`.
 
 What the guests were told is in their own logs. It is compared with PostgreSQL and with every subscriber; the table of
-counts is printed. It takes minutes, so it is not part of `make test`; CI runs it after the labs.
+counts is printed. It takes minutes, so it is not part of `make test`.
 """
 
 from __future__ import annotations
