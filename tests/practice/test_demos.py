@@ -112,9 +112,9 @@ def orders(shop: DeployedShop) -> Iterator[Orders]:
     assert "Nothing of phase 2" in gone and "Nothing of the course" not in gone
 
     def back() -> bool:
-        """Every task has read that the parameter is gone, which takes some seconds."""
-        ready = requests.get(f"{shop.url}/ready", timeout=20)
-        return (ready.status_code, "orders" in ready.json()["checks"]) == (200, False)
+        """Every task and the instance have read that the parameter is gone, which takes some seconds."""
+        answers = [requests.get(f"{url}/ready", timeout=20) for url in (shop.url, shop.outputs["InstanceUrl"])]
+        return [(ready.status_code, "orders" in ready.json()["checks"]) for ready in answers] == [(200, False)] * 2
 
     until(back, 60)
     assert Browser(shop.url).paid_order()["status"] == "new", "phase 1 takes orders as before"
