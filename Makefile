@@ -5,7 +5,7 @@ PHASE ?= 1
 setup: ; @python3 scripts/setup.py
 up: setup ; @.venv/bin/brewhaven up --phase "$(PHASE)"
 down: ; @test ! -x .venv/bin/brewhaven || .venv/bin/brewhaven down
-test: setup ; @.venv/bin/python -m pytest -n auto --maxprocesses 3 --dist loadgroup --no-loadscope-reorder
+test: setup ; @.venv/bin/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 labs: setup ; @.venv/bin/python -m pytest tests/labs
 practice: setup ; @.venv/bin/python -m pytest tests/practice
 storm: setup ; @.venv/bin/python -m pytest tests/storm

@@ -1,7 +1,8 @@
 """Which tests share a worker when they run on several (`make test`): those that share something expensive.
 
-A worker that runs tests of the deployed shop deploys it once, so all of them go to one; likewise those that need a bare
-local cloud, and those that read the synthesized templates. Every other file is a group of its own too.
+A worker that runs tests of the deployed shop deploys it once, so all of them go to one; likewise those that read the
+synthesized templates. Tests of a bare local cloud are three groups, each with a cloud of its own, for they wait more
+than they work. Every other file is a group of its own too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import pytest
 from tests.conftest import ROOT
 
 TEMPLATES = {"assertion", "snapshot", "compliance"}
-LONGEST_FIRST = ("shop", "cloud", "templates")
+WAITING = {
+    "cloud of databases": ("test_rds_", "test_elasticache"),
+    "cloud of queues": ("test_lambda_", "test_cloudwatch", "test_sqs", "test_sns"),
+}
+"""Beginnings of the names of files in tests/local that have a cloud of their own."""
+LONGEST_FIRST = ("shop", *WAITING, "cloud", "templates")
 
 
 def group_of(folder: str, file: str, fixtures: list[str]) -> str:
@@ -24,9 +30,10 @@ def group_of(folder: str, file: str, fixtures: list[str]) -> str:
     if folder in {"local", "browser"}:
         if "shop_url" in fixtures:  # asks for the deployed shop while it runs, unless another one is given
             return "shop"
-        for shared in ("shop", "cloud"):
-            if shared in fixtures:
-                return shared
+        if "shop" in fixtures:
+            return "shop"
+        if "cloud" in fixtures:
+            return next((cloud for cloud, starts in WAITING.items() if file.startswith(starts)), "cloud")
     return f"{folder}/{file}"
 
 

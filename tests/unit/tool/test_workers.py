@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugins.workers import group_of, refuse_without_groups
+from tests.conftest import ROOT
+from tests.plugins.workers import WAITING, group_of, refuse_without_groups
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,17 @@ from tests.plugins.workers import group_of, refuse_without_groups
 )
 def test_a_group_shares_what_is_expensive(folder: str, fixtures: list[str], group: str) -> None:
     assert group_of(folder, "test_it.py", fixtures) == group
+
+
+def test_files_that_wait_have_a_cloud_of_their_own() -> None:
+    assert group_of("local", "test_rds_copies.py", ["cloud"]) == "cloud of databases"
+    assert group_of("local", "test_sqs.py", ["cloud"]) == "cloud of queues"
+    assert group_of("local", "test_sqs.py", ["cloud", "shop"]) == "shop"
+
+
+@pytest.mark.parametrize("start", [start for starts in WAITING.values() for start in starts])
+def test_each_such_file_is_there(start: str) -> None:
+    assert list((ROOT / "tests" / "local").glob(f"{start}*.py"))
 
 
 def test_every_test_has_its_group(request: pytest.FixtureRequest) -> None:
