@@ -226,7 +226,10 @@ def _(cloud: Deployment) -> str:
 
 
 def _sum(tasks: int, workers: list[int | None]) -> str:
-    """Add up who may hold how many: tasks and the instance a pool each, workers and the schema function one."""
+    """Add up who may hold how many: tasks and the instance a pool each, workers and the schema function one.
+
+    While a new version is rolled out, the service has old and new tasks, twice as many.
+    """
     expect(
         None not in workers,
         "the worker's event source has no maximum concurrency: in a rush there are hundreds, with a connection each",
@@ -234,11 +237,12 @@ def _sum(tasks: int, workers: list[int | None]) -> str:
         next_step="give the event source a maximum concurrency",
     )
     pool, functions = pool_size(), sum(limit or 0 for limit in workers)
-    total = (tasks + 1) * pool + functions + 1
+    total = (2 * tasks + 1) * pool + functions + 1
     expect(
         total < CONNECTIONS,
-        f"{tasks} tasks and the instance with {pool} connections each, {functions} workers and the schema function may "
-        f"want {total} connections, and a db.t4g.micro gives about {CONNECTIONS}: whoever comes last is refused",
+        f"{tasks} tasks, twice as many during a deployment, and the instance with {pool} connections each, {functions} "
+        f"workers and the schema function may want {total} connections, and a db.t4g.micro gives about {CONNECTIONS}: "
+        "whoever comes last is refused",
         where=f"WORKERS in {CONSTRUCTS}/order_pipeline.py, CONNECTIONS in {POOL_CODE.relative_to(REPOSITORY)}, the "
         "scaling of the shop's service",
         next_step="lower one of them, take a larger instance, or put RDS Proxy between (database_proxy)",

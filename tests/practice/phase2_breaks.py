@@ -258,7 +258,7 @@ def changed_mapping(cloud: Deployment, of: str, before: dict[str, Any], after: d
     )
 
 
-@plans("connections-bounded", "may want 146 connections")
+@plans("connections-bounded", "may want 164 connections")
 def _(cloud: Deployment) -> Plan:
     before, after = ({"ScalingConfig": {"MaximumConcurrency": limit}} for limit in (5, 100))
     return changed_mapping(cloud, "OrderPipelineWorker", before, after)

@@ -1,6 +1,6 @@
 """The connection to PostgreSQL: a small pool, short patience, and the shop's words for what goes wrong.
 
-A task of the shop keeps at most nine connections, whatever the number of its guests: what matters for a database is
+A task of the shop keeps at most seven connections, whatever the number of its guests: what matters for a database is
 how many people talk to it at once, and the transaction of an order takes a few milliseconds.
 See https://www.psycopg.org/psycopg3/docs/advanced/pool.html
 """
@@ -26,7 +26,7 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of each connect
 
 Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
-CONNECTIONS = 9  # eight for requests, one for the relay of the outbox
+CONNECTIONS = 7  # six for requests, one for the relay of the outbox
 _PATIENCE = 3.0  # seconds: for a connection, and altogether for trying again
 _LONGEST = 5.0  # seconds of one transaction
 _REST = 1.0

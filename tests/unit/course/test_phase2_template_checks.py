@@ -260,7 +260,7 @@ BREAKS: list[tuple[str, Break, str]] = [
     ("tls-forced", another_parameter_group, "does not use the parameter group"),
     ("orders-moved", early_switch, "does not wait for Custom::Trigger"),
     ("orders-moved", orders_stay, "does not send its orders to postgresql"),
-    ("connections-bounded", a_crowd_of_workers, "may want 96 connections"),
+    ("connections-bounded", a_crowd_of_workers, "may want 114 connections"),
     ("database-backed-up", a_day_of_backups, "for 1 day(s)"),
     ("database-backed-up", bare_disk, "is not encrypted"),
     ("replica-watched", unwatched_replica, "OrderDatabaseReplica may fall behind"),
