@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import ssl
 import textwrap
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from typing import Any
 
@@ -358,3 +361,37 @@ def test_asynchronous_events_wait_for_a_place(cloud: Cloud) -> None:
         until(told, 60)
         at_once = [sum(a <= begun < b for a, b in spans) for begun, _ in spans]
         assert max(at_once) <= AT_ONCE
+
+
+def test_code_and_layers_are_fetched_from_where_they_are_said_to_be(cloud: Cloud) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("python/beans.py", "ROAST = 'dark'")
+    functions = cloud.client("lambda")
+    with stack(cloud) as made:
+        made.create(function("def handler(event, context): return 1"))
+        layer = functions.publish_layer_version(LayerName="beans", Content={"ZipFile": content.getvalue()})
+        try:
+            code = functions.get_function(FunctionName=made.physical_id("Function"))["Code"]["Location"]
+            assert "index.py" in zipfile.ZipFile(io.BytesIO(fetched(cloud, code))).namelist()
+            for asked in (
+                functions.get_layer_version(LayerName="beans", VersionNumber=layer["Version"]),
+                functions.get_layer_version_by_arn(Arn=layer["LayerVersionArn"]),
+            ):
+                assert fetched(cloud, asked["Content"]["Location"]) == content.getvalue()
+            for forged in (
+                code.replace(made.physical_id("Function"), "another"),
+                code.replace("Expires=1", "Expires=2"),
+            ):
+                with pytest.raises(urllib.error.HTTPError) as refusal:
+                    fetched(cloud, forged)
+                assert refusal.value.code == 403
+        finally:
+            functions.delete_layer_version(LayerName="beans", VersionNumber=layer["Version"])
+
+
+def fetched(cloud: Cloud, address: str) -> bytes:
+    """What is at an address, asked for as anybody would."""
+    context = ssl.create_default_context(cafile=cloud.environment["AWS_CA_BUNDLE"])
+    with urllib.request.urlopen(address, context=context, timeout=10) as answer:
+        return bytes(answer.read())
