@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.storm import books, faults
 from tests.storm.guests import SCARCE, Crowd, Log, read_logs
