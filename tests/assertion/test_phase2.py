@@ -173,6 +173,12 @@ def test_the_caches_users_and_their_group_have_the_courses_name(template: Read) 
     assert group["UserGroupId"] == "brew-haven"
 
 
+def test_the_caches_password_is_its_own_and_not_the_databases(template: Read) -> None:
+    for name, user in of_type(template(STACK), "AWS::ElastiCache::User").items():
+        (password,) = user["AuthenticationMode"]["Passwords"]
+        assert "<ShopCacheSecret>" in as_text(password), name
+
+
 KEYS = {
     "OrderPipelineSeen": {"id": "HASH"},
     "OrderSubscribersFollowUps": {"pk": "HASH", "sk": "RANGE"},
