@@ -27,7 +27,7 @@ class Process:
 def running() -> dict[int, Process]:
     """All processes of this machine, by id."""
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,etime=,rss=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,etime=,rss=,args="], capture_output=True, text=True, check=True
     ).stdout
     found = {}
     for line in listing.splitlines():

@@ -88,8 +88,8 @@ GATES = (
     ),
     Gate(
         "Mistakes are noticed: a sample",
-        [str(BIN / "python"), "-m", "brewhaven.mutate", "--phase", "1", "--sample", "60"],
-        "Assert what must hold; `make mutate` tries every mistake.",
+        [str(BIN / "python"), "-m", "brewhaven.mutate", "--sample", "80"],
+        "Assert what must hold; `make mutate PHASE=2` tries every mistake in a phase.",
     ),
 )
 

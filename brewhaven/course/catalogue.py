@@ -40,7 +40,7 @@ class Lesson:
         id: For example ``1.3``.
         minutes_local: Time for a person who has not seen it before, on the local cloud.
         minutes_aws: The same with the waits of a real deployment.
-        path: The Markdown file.
+        path: The Markdown file; with a `*` for its name where nobody has written it yet.
         adds_index: Whether it gives an existing table an index, of which DynamoDB makes or deletes one an update.
     """
 
@@ -315,7 +315,7 @@ class _Reader:
             prerequisites=self._texts(entry, "prerequisites", near=near, may_be_empty=True),
             minutes_local=times["local"],
             minutes_aws=times["aws"],
-            path=files[0] if files else self.path.parent / "lessons" / f"{id_}-missing.md",
+            path=files[0] if files else self.path.parent / "lessons" / f"{id_}-*.md",
             adds_index=self._flag(entry, "adds_index", near=near),
         )
 

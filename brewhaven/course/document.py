@@ -20,6 +20,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from brewhaven.errors import BrewHavenError
+from brewhaven.local.settings import REPOSITORY
+
 OUTCOME_LANGUAGES = ("text", "json", "console")
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`]*)$")
 _HEADING = re.compile(r"^(?P<marks>#{1,4}) +(?P<title>.+?) *$")
@@ -194,7 +197,17 @@ def _with_part(block: Block, among: list[Block]) -> str:
 
 
 def read(path: Path) -> Document:
-    """Parse a lesson's file."""
+    """Parse a lesson's file.
+
+    Raises:
+        BrewHavenError: There is none.
+    """
+    if not path.exists():
+        shown = path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
+        raise BrewHavenError(
+            f"The lesson's text is missing: there is no {shown}.",
+            "Write it, or take the lesson out of phase.toml. `brewhaven lab lint` names all that are missing.",
+        )
     return parse(path.read_text(encoding="utf-8"), path)
 
 

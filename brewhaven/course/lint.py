@@ -50,12 +50,29 @@ def course_problems(
     """
     path = glossary or glossary_file.GLOSSARY_FILE
     words = glossary_file.read(path)
-    documents = [(lesson, read(lesson.path)) for lesson in course.lessons]
+    documents = [(lesson, read(lesson.path)) for lesson in course.lessons if lesson.path.exists()]
     problems = [problem for lesson, document in documents for problem in lesson_problems(lesson, document)]
-    problems += _word_problems(documents, words, path)
+    if missing := _missing_texts(course):
+        problems += missing  # which words are new can only be said of a whole course
+    else:
+        problems += _word_problems(documents, words, path)
     if checked is not None:
         problems += _objective_problems(course, set(checked))
     return sorted(problems)
+
+
+def _missing_texts(course: Course) -> list[Problem]:
+    """Lessons that phase.toml declares and nobody has written."""
+    return [
+        Problem(
+            phase.folder / "phase.toml",
+            _line_of(phase.folder / "phase.toml", lesson.id),
+            f"lesson {lesson.id} has no text: there is no lessons/{lesson.path.name}",
+        )
+        for phase in course.phases
+        for lesson in phase.lessons
+        if not lesson.path.exists()
+    ]
 
 
 def lesson_problems(lesson: Lesson, document: Document) -> list[Problem]:
@@ -214,9 +231,14 @@ def _objective_problems(course: Course, checked: set[str]) -> list[Problem]:
     problems = []
     for phase in course.phases:
         path = phase.folder / "phase.toml"
-        lines = path.read_text(encoding="utf-8").splitlines()
         for objective in phase.objectives:
             if objective.id not in checked:
-                line = next((number for number, text in enumerate(lines, 1) if f'"{objective.id}"' in text), 1)
+                line = _line_of(path, objective.id)
                 problems.append(Problem(path, line, f"no check proves the objective '{objective.id}'"))
     return problems
+
+
+def _line_of(path: Path, id_: str) -> int:
+    """The first line of a file that has an id in quotation marks."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, text in enumerate(lines, 1) if f'"{id_}"' in text), 1)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from brewhaven.course.cloud import Deployment
 from brewhaven.demo.journey import wait_for
 
 RECEIVE_SECONDS = 2
+ABANDONED_SECONDS = 3600
+"""No demo takes this long, so whoever made a listening queue that is older was killed before removing it."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +144,37 @@ class Listener:
         return [json.loads(message["Body"]) for message in messages]
 
 
+def remove_abandoned(deployment: Deployment, name: str) -> list[str]:
+    """Remove the queues of this name, and their subscriptions, that demos left which were killed.
+
+    A queue that is younger may belong to a demo that runs at this moment, and is left alone.
+
+    Returns:
+        The ARNs of the queues that were removed.
+    """
+    sqs, sns = deployment.client("sqs"), deployment.client("sns")
+    own = re.compile(rf"{re.escape(name)}-[0-9a-f]{{8}}")
+    pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{name}-")
+    abandoned: dict[str, str] = {}
+    for url in [url for page in pages for url in page.get("QueueUrls", []) if own.fullmatch(url.rpartition("/")[2])]:
+        with suppress(ClientError):  # another demo has just removed it
+            about = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp", "QueueArn"])
+            if time.time() - int(about["Attributes"]["CreatedTimestamp"]) > ABANDONED_SECONDS:
+                abandoned[about["Attributes"]["QueueArn"]] = url
+    for page in sns.get_paginator("list_subscriptions").paginate() if abandoned else ():
+        for subscription in page["Subscriptions"]:
+            if subscription["Endpoint"] in abandoned:
+                sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    for url in abandoned.values():  # last: a queue that is still there is found again
+        with suppress(ClientError):
+            sqs.delete_queue(QueueUrl=url)
+    return list(abandoned)
+
+
 @contextmanager
 def listening(deployment: Deployment, topic_arn: str, name: str) -> Iterator[Listener]:
-    """A listener that is gone afterwards."""
+    """A listener that is gone afterwards, and with it those that were never closed."""
+    remove_abandoned(deployment, name)
     listener = Listener(deployment, topic_arn, name)
     try:
         listener.open()

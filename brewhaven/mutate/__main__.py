@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -28,6 +29,7 @@ def mutate(
 
     Exit code 1: a mistake survived that survivors.toml does not list, the list is not true, or too few were noticed.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it gets the same as by Ctrl-C
     with in_words():
         chosen = [phase_numbered(number) for number in phase] if phase else available_phases()
         if coming := [str(one.number) for one in chosen if not one.is_available]:

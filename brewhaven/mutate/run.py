@@ -10,11 +10,13 @@ import os
 import pickle
 import queue
 import random
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from brewhaven.mutate.mutants import mutants
 from brewhaven.mutate.panel import Panel, Task, Verdict
 from brewhaven.mutate.rerun import Judge, Recorder, course_key, pytest_arguments
 from brewhaven.mutate.stack import Stack
+from brewhaven.processes import see_them_end, tree
 from brewhaven.toolchain import node_bin
 
 LOOKING_AT = ("tests/assertion", "tests/compliance/test_only_adds.py")
@@ -75,9 +78,10 @@ def judge_all(
             wanted = [task for number, task in enumerate(wanted) if number in chosen]
         with console.step(f"Making {len(wanted)} mistakes, one at a time") as step:
             verdicts = []
-            for verdict in judge(folder, wanted, LOOKING_AT):
-                verdicts.append(verdict)
-                step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
+            with contextlib.closing(judge(folder, wanted, LOOKING_AT)) as judging:
+                for verdict in judging:
+                    verdicts.append(verdict)
+                    step.note(f"{len(verdicts)} of {len(wanted)}, {sum(not one.kind for one in verdicts)} survived")
     place = {(task.stack, task.mutant.id): number for number, task in enumerate(wanted)}
     return Outcome(sorted(verdicts, key=lambda verdict: place[verdict.stack, verdict.mutant.id]), tasks)
 
@@ -119,8 +123,8 @@ def record(folder: Path, looking_at: Sequence[str]) -> dict[str, Stack]:
         BrewHavenError: A test fails without a mistake.
     """
     process = _SPAWN.Process(target=_recording, args=(folder, looking_at), daemon=True)
-    process.start()
-    process.join()
+    with _running([process]):
+        process.join()
     file = folder / "record.pickle"
     if not file.exists():
         raise BrewHavenError(f"The tests could not be run: {_last_words(folder / 'record.log')}", "Run `make test`.")
@@ -141,14 +145,17 @@ def _recording(folder: Path, looking_at: Sequence[str]) -> None:
         (folder / "record.pickle").write_bytes(pickle.dumps(recorder.record))
 
 
-def judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Iterator[Verdict]:
+def judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Generator[Verdict]:
     """Judge mistakes with tests that were recorded in this folder; verdicts come in any order.
+
+    Whoever does not want all of them closes the generator, which ends the processes.
 
     Raises:
         BrewHavenError: A test fails without a mistake, or the processes ended early.
     """
     waiting: Any = _SPAWN.Queue()
     done: Any = _SPAWN.Queue()
+    waiting.cancel_join_thread()  # else an interrupted run waits until somebody takes the mistakes that are left
     for task in tasks:
         waiting.put(task)
     count = min(PROCESSES, len(tasks))
@@ -156,24 +163,39 @@ def judge(folder: Path, tasks: Sequence[Task], looking_at: Sequence[str]) -> Ite
         _SPAWN.Process(target=_judging, args=(folder, number, looking_at, waiting, done), daemon=True)
         for number in range(count)
     ]
-    for process in processes:
+    for _ in processes:
         waiting.put(None)
-        process.start()
     missing = len(tasks)
-    while missing:
-        try:
-            answer = done.get(timeout=PATIENCE_SECONDS)
-        except queue.Empty:
-            if any(process.is_alive() for process in processes):
-                continue
-            words = _last_words(folder / "judge-0.log")
-            raise BrewHavenError(f"{missing} mistakes were not judged: {words}", "Run it again.") from None
-        if isinstance(answer, Exception):
-            raise answer
-        missing -= 1
-        yield answer
-    for process in processes:
-        process.join()
+    with _running(processes):
+        while missing:
+            try:
+                answer = done.get(timeout=PATIENCE_SECONDS)
+            except queue.Empty:
+                if any(process.is_alive() for process in processes):
+                    continue
+                words = _last_words(folder / "judge-0.log")
+                raise BrewHavenError(f"{missing} mistakes were not judged: {words}", "Run it again.") from None
+            if isinstance(answer, Exception):
+                raise answer
+            missing -= 1
+            yield answer
+        for process in processes:
+            process.join()
+
+
+@contextlib.contextmanager
+def _running(processes: Sequence[SpawnProcess]) -> Iterator[None]:
+    """Start processes that do not outlive this: however it is left, they end, and so does what they have started."""
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        alive = [process for process in processes if process.is_alive()]
+        left = [one for process in alive for one in tree(process.pid or 0)]
+        for process in alive:
+            process.terminate()
+        see_them_end(left)
 
 
 def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any, done: Any) -> None:
@@ -197,7 +219,8 @@ def _judging(folder: Path, number: int, looking_at: Sequence[str], waiting: Any,
 
 
 def _prepare(log: Path) -> None:
-    """A process that says nothing on the terminal, and finds the pinned Node."""
+    """A process that says nothing on the terminal, finds the pinned Node, and tidies up when it is ended."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.chdir(REPOSITORY)
     os.environ.setdefault("JSII_NODE", str(node_bin() / "node"))
     file = os.open(log, os.O_WRONLY | os.O_CREAT)

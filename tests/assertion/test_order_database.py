@@ -95,6 +95,17 @@ def test_nobody_from_outside_reaches_it_and_its_data_is_encrypted(default: Templ
     assert all(subnet["Ref"].startswith("ShopNetworkVpcIsolated") for subnet in subnets)
 
 
+def test_it_listens_where_its_rules_lead_in_the_isolated_subnets(default: Template) -> None:
+    (subnets,) = default.find_resources("AWS::RDS::DBSubnetGroup")
+    instance = named(default, INSTANCE, "OrderDatabase")["Properties"]
+    assert instance["DBSubnetGroupName"] == {"Ref": subnets}, "else it is made in the account's default network"
+    assert instance["Port"] == "5432"
+
+
+def test_a_snapshot_says_whose_it_is(default: Template) -> None:
+    default.has_resource_properties(INSTANCE, {"CopyTagsToSnapshot": True})
+
+
 def test_it_speaks_tls_only_and_tells_what_is_slow(default: Template) -> None:
     default.has_resource_properties(
         "AWS::RDS::DBParameterGroup",
@@ -140,8 +151,17 @@ def test_its_password_is_generated_and_stands_nowhere(default: Template) -> None
         },
     )
     password = named(default, INSTANCE, "OrderDatabase")["Properties"]["MasterUserPassword"]
-    assert password["Fn::Join"][1][0] == "{{resolve:secretsmanager:"
+    (secret,) = default.find_resources("AWS::SecretsManager::Secret")
+    assert password == {"Fn::Join": ["", ["{{resolve:secretsmanager:", {"Ref": secret}, ":SecretString:password::}}"]]}
+    assert named(default, INSTANCE, "OrderDatabase")["Properties"]["MasterUsername"] == "brewhaven"
     default.has_resource_properties("AWS::SecretsManager::SecretTargetAttachment", {"TargetType": INSTANCE})
+
+
+def test_its_password_has_no_character_that_rds_refuses_and_every_letter(default: Template) -> None:
+    (secret,) = default.find_resources("AWS::SecretsManager::Secret").values()
+    excluded = secret["Properties"]["GenerateSecretString"]["ExcludeCharacters"]
+    assert set('/@" ') <= set(excluded), "with one of them the instance is not made, once in a while"
+    assert not any(character.isalnum() for character in excluded)
 
 
 def test_cfn_lints_word_about_the_major_version_is_answered_at_the_instance_alone(default: Template) -> None:
@@ -213,7 +233,8 @@ def test_functions_call_the_database_and_https_and_nothing_else(default: Templat
         ("0.0.0.0/0", 443, 443)
     ]
     out = named(default, "AWS::EC2::SecurityGroupEgress", "PrivateFunctionsToDatabase")["Properties"]
-    assert (out["FromPort"], out["DestinationSecurityGroupId"]) == (5432, group(default, "OrderDatabase"))
+    assert (out["FromPort"], out["ToPort"]) == (5432, 5432)
+    assert out["DestinationSecurityGroupId"] == group(default, "OrderDatabase")
 
 
 def test_secrets_have_a_door_in_one_zone_for_reading_in_this_account(default: Template) -> None:

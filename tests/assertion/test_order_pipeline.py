@@ -228,6 +228,8 @@ def test_the_door_to_sns_is_for_one_topic(default: Template) -> None:
         "sns:Publish",
         {"Ref": one(default, "AWS::SNS::Topic", "OrderPipelineTopic")[0]},
     )
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": "*"})
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}, "and one account"
     assert len(door["SubnetIds"]) == 1
 
 

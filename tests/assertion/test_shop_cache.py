@@ -42,6 +42,8 @@ def test_it_is_one_small_node_of_valkey_8(cache: Template) -> None:
             "AutomaticFailoverEnabled": False,
             "MultiAZEnabled": False,
             "SnapshotRetentionLimit": 0,
+            "AutoMinorVersionUpgrade": True,
+            "Port": 6379,
         },
     )
 
@@ -79,11 +81,18 @@ def test_every_user_has_the_generated_password_which_stands_nowhere(cache: Templ
             "SecretString": Match.absent(),
         },
     )
+    (secret,) = cache.find_resources("AWS::SecretsManager::Secret")
+    generated = {"Fn::Join": ["", ["{{resolve:secretsmanager:", {"Ref": secret}, ":SecretString:password::}}"]]}
     for name in ("shop", "default"):
-        mode = user(cache, name)["AuthenticationMode"]
-        assert mode["Type"] == "password"
-        (password,) = mode["Passwords"]
-        assert password["Fn::Join"][1][0] == "{{resolve:secretsmanager:"
+        assert user(cache, name)["AuthenticationMode"] == {"Type": "password", "Passwords": [generated]}
+
+
+def test_the_cache_knows_the_shops_user_and_the_one_who_is_nobody_and_no_other(cache: Template) -> None:
+    """ElastiCache wants a user called default in each group, and its own may do everything without a password."""
+    (group,) = cache.find_resources("AWS::ElastiCache::UserGroup").values()
+    users = cache.find_resources("AWS::ElastiCache::User")
+    assert sorted(one["Ref"] for one in group["Properties"]["UserIds"]) == sorted(users)
+    assert len(users) == 2
 
 
 def test_names_begin_with_the_students(cache: Template) -> None:
@@ -97,6 +106,9 @@ def test_names_begin_with_the_students(cache: Template) -> None:
 def test_only_whom_it_admits_reaches_it_inside_the_network(cache: Template) -> None:
     subnets = next(iter(cache.find_resources("AWS::ElastiCache::SubnetGroup").values()))["Properties"]["SubnetIds"]
     assert all(subnet["Ref"].startswith("ShopNetworkVpcIsolated") for subnet in subnets)
+    assert len(subnets) == 2, "a node that is replaced may come up in the other zone"
+    (name,) = cache.find_resources("AWS::ElastiCache::SubnetGroup")
+    cache.has_resource_properties("AWS::ElastiCache::ReplicationGroup", {"CacheSubnetGroupName": {"Ref": name}})
     (rule,) = cache.find_resources("AWS::EC2::SecurityGroupIngress").values()
     assert (rule["Properties"]["FromPort"], rule["Properties"]["ToPort"]) == (6379, 6379)
     assert rule["Properties"]["SourceSecurityGroupId"]["Fn::GetAtt"][0].startswith("Client")

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from brewhaven.course import checks, lint
+from brewhaven.course import checks, document, lint
 from brewhaven.course.catalogue import Course, load
+from brewhaven.errors import BrewHavenError
 from tests.unit.course.conftest import LESSON, Edit
 
 
@@ -70,6 +71,19 @@ def test_a_word_nobody_introduces_is_an_error_in_the_glossary(phases: Path) -> N
         "GLOSSARY.md:6: 'Saucer' has no explanation",
         "GLOSSARY.md:6: no lesson introduces 'Saucer' under its New words",
     ]
+
+
+def test_a_lesson_without_a_text_is_an_error_where_it_is_declared(phases: Path) -> None:
+    (phases / LESSON).unlink()
+    assert problems(phases, {"count-cups"}) == [
+        "phase9_sample/phase.toml:14: lesson 9.1 has no text: there is no lessons/9.1-*.md"
+    ]
+
+
+def test_whoever_reads_a_lesson_without_a_text_is_told_which_file_is_missing(phases: Path) -> None:
+    (phases / LESSON).unlink()
+    with pytest.raises(BrewHavenError, match=r"there is no \S+/lessons/9\.1-\*\.md.*`brewhaven lab lint` names all"):
+        document.read(load(phases).lesson("9.1").path)
 
 
 def test_an_objective_without_a_check_is_an_error(phases: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from brewhaven.demo import file_processing, order_processing, pictures, render, 
 from brewhaven.demo.journey import Journey, Leg, MissingHopError, wait_for
 from brewhaven.demo.visitor import Visitor
 from shop.domain.pictures import look_at
-from tests.unit.tool.conftest import refusal
+from tests.unit.tool.conftest import FakeSession, refusal
 
 LEGS = (Leg("first", "The first hop"), Leg("second", "The second hop"), Leg("third", "The third hop"))
 START = datetime(2026, 11, 29, 10, 0, tzinfo=UTC)
@@ -145,6 +146,80 @@ def test_the_last_error_about_an_order_is_what_a_function_complains_of(fake_targ
     failed = {**LOGGED, "level": "ERROR", "message": "message failed", "why": "the database is away"}
     assert log_group(fake_target, json.dumps(LOGGED), json.dumps(failed)).complaint("x") == "the database is away"
     assert log_group(fake_target, json.dumps(LOGGED)).complaint("x") == ""
+
+
+ARN = "arn:aws:sqs:us-east-1:111122223333:"
+DAY = 86_400
+
+
+class Cloud(Deployment):
+    """Queues with their age in seconds, each subscribed to a topic, and what was removed of them."""
+
+    def __init__(self, **ages: int) -> None:
+        self.ages = {name.replace("_", "-"): age for name, age in ages.items()}
+        subscriptions = [{"SubscriptionArn": f"hears:{name}", "Endpoint": ARN + name} for name in self.ages]
+        self.session = FakeSession(
+            {
+                "sqs": {
+                    "list_queues": self.list_queues,
+                    "get_queue_attributes": self.get_queue_attributes,
+                    "create_queue": {"QueueUrl": "https://sqs/1/new"},
+                },
+                "sns": {
+                    "list_subscriptions": {"Subscriptions": subscriptions},
+                    "subscribe": {"SubscriptionArn": "hears:new"},
+                },
+            }
+        )
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)
+
+    def list_queues(self, *, QueueNamePrefix: str) -> Any:  # noqa: N803  (boto3's name)
+        found = [f"https://sqs/1/{name}" for name in self.ages if name.startswith(QueueNamePrefix)]
+        return {"QueueUrls": found} if found else {}
+
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> Any:  # noqa: N803
+        name = QueueUrl.rpartition("/")[2]
+        if self.ages[name] < 0:
+            raise refusal("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+        return {"Attributes": {"CreatedTimestamp": str(int(time.time()) - self.ages[name]), "QueueArn": ARN + name}}
+
+    @property
+    def removed(self) -> list[str]:
+        calls = self.session.client("sns").calls + self.session.client("sqs").calls
+        return [
+            next(iter(arguments.values())).rpartition("/")[2]
+            for operation, arguments in calls
+            if operation in ("delete_queue", "unsubscribe")
+        ]
+
+
+def test_what_a_killed_demo_left_is_removed_with_its_subscription() -> None:
+    cloud = Cloud(brewhaven_demo_0a1b2c3d=DAY)
+    assert witness.remove_abandoned(cloud, "brewhaven-demo") == [f"{ARN}brewhaven-demo-0a1b2c3d"]
+    assert cloud.removed == ["hears:brewhaven-demo-0a1b2c3d", "brewhaven-demo-0a1b2c3d"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "age", "why"),
+    [
+        ("brewhaven_demo_0a1b2c3d", 60, "a demo that runs at this moment listens to it"),
+        ("brewhaven_demo_orders", DAY, "somebody called a queue of their own so"),
+        ("orders", DAY, "no demo made it"),
+        ("brewhaven_demo_0a1b2c3d", -1, "another demo has just removed it"),
+    ],
+)
+def test_what_is_not_abandoned_by_a_demo_is_left_alone(queue: str, age: int, why: str) -> None:
+    cloud = Cloud(**{queue: age})
+    assert witness.remove_abandoned(cloud, "brewhaven-demo") == [], why
+    assert cloud.removed == [], why
+
+
+def test_whoever_begins_to_listen_removes_what_was_abandoned() -> None:
+    cloud = Cloud(brewhaven_demo_0a1b2c3d=DAY)
+    with witness.listening(cloud, "arn:aws:sns:us-east-1:111122223333:orders", "brewhaven-demo"):
+        assert "brewhaven-demo-0a1b2c3d" in cloud.removed
 
 
 class Shop:

@@ -32,6 +32,16 @@ def test_the_process_tree_holds_descendants_and_nobody_else() -> None:
         child.wait()
 
 
+def test_a_command_is_read_whole_however_narrow_the_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    child = _sleeper("import time; time.sleep(60)  # and a remark at the end")
+    try:
+        assert processes.running()[child.pid].command.endswith("# and a remark at the end")
+    finally:
+        child.kill()
+        child.wait()
+
+
 def _sleeper(script: str = "import time; time.sleep(60)") -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", script])
 
