@@ -68,6 +68,81 @@ def an_error_ends_no_environment() -> None:
     replace(lambda_runtime.Worker, "invoke", invoke)
 
 
+class FunctionGoneError(RuntimeError):
+    """An invocation waited for a process, and its function was deleted meanwhile."""
+
+
+def _is_gone(worker: Any) -> bool:
+    from ministack.services import lambda_svc
+
+    account, region = worker.config["FunctionArn"].split(":")[4], worker.config["FunctionArn"].split(":")[3]
+    return getattr(worker, "is_ended", False) or (account, region, worker.func_name) not in lambda_svc._functions._data
+
+
+@correction
+def what_runs_runs_to_its_end() -> None:
+    """An invocation goes on in its old environment when its function is changed; the emulator kills it half-way.
+
+    A function that is deleted ends at once. A process that was just being started then does not outlive it, for with
+    its network interface neither the function's subnets nor its security groups could be deleted.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    changing = threading.local()
+
+    def change(original: Any) -> Any:
+        def invalidate(name: str, qualifier: str | None = None, **place: Any) -> None:
+            changing.spares = qualifier is not None  # None: the function is deleted
+            try:
+                original(name, qualifier, **place)
+            finally:
+                changing.spares = False
+
+        return invalidate
+
+    def end(original: Any) -> Any:
+        def kill(workers: Any) -> None:
+            ending = [worker for worker in workers if worker is not None]
+            with lambda_runtime._lock:
+                spared = [worker for worker in ending if worker.in_use] if getattr(changing, "spares", False) else []
+                for worker in ending:
+                    worker.is_retired, worker.is_ended = worker in spared, worker not in spared
+            original([worker for worker in ending if worker not in spared])
+
+        return kill
+
+    def release(original: Any) -> Any:
+        def give_back(worker: Any) -> None:
+            original(worker)
+            if getattr(worker, "is_retired", False):
+                lambda_runtime.kill_workers([worker])
+
+        return give_back
+
+    def spawn(original: Any) -> Any:
+        def start(worker: Any) -> None:
+            failure: Exception | None = None
+            try:
+                if not _is_gone(worker):
+                    original(worker)
+            except Exception as error:  # whatever it is, nothing may stay
+                failure = error
+            if _is_gone(worker):
+                failure = FunctionGoneError(f"The function {worker.func_name} was deleted before its process was there")
+            if failure is not None:
+                lambda_runtime.kill_workers([worker])
+                raise failure
+
+        return start
+
+    replace(lambda_runtime, "kill_workers", end)
+    replace(lambda_runtime.Worker, "_spawn", spawn)
+    replace(lambda_svc, "invalidate_worker", change)
+    replace(lambda_svc, "release_worker", release)
+
+
 @correction
 def events_wait_for_a_place() -> None:
     """A function works on a few asynchronous events at once; the others wait in Lambda's own queue, as on AWS.
