@@ -1,4 +1,4 @@
-"""A function that is changed or deleted while it runs, or while its process is being started: lambda_environments.py."""
+"""A function that is changed or deleted while it runs, or while its process is being started."""
 
 from __future__ import annotations
 
