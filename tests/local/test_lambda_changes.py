@@ -106,11 +106,11 @@ def test_what_runs_when_a_function_is_changed_runs_to_its_end(cloud: Cloud) -> N
         made.create(function("10.41"))
         name = made.physical_id("Function")
         assert answer(cloud, name) == "small"
-        (old,) = processes(name)
+        (old,), network = processes(name), interfaces(cloud, name)
         with invoked(cloud, name, 2) as answers:
             time.sleep(0.5)
             wants(cloud, name, "large")
-            assert processes(name) == [old]
+            assert (processes(name), interfaces(cloud, name)) == ([old], network)
             assert answer(cloud, name) == "large"
         assert answers == ["small"]
         until(lambda: len(processes(name)) == 1 and len(interfaces(cloud, name)) == 1)

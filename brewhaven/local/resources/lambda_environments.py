@@ -90,28 +90,23 @@ def what_runs_runs_to_its_end() -> None:
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
-    changing = threading.local()
-
     def change(original: Any) -> Any:
-        def invalidate(name: str, qualifier: str | None = None, **place: Any) -> None:
-            changing.spares = qualifier is not None  # None: the function is deleted
-            try:
-                original(name, qualifier, **place)
-            finally:
-                changing.spares = False
+        def invalidate(
+            name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None
+        ) -> None:
+            if qualifier is None:  # the function is deleted
+                original(name, account=account, region=region)
+                return
+            wanted = (account, region, name, qualifier)
+            with lambda_runtime._lock:
+                found = [key for key in lambda_runtime._workers if _is_meant(key, wanted)]
+                workers = [worker for key in found for worker in lambda_runtime._workers.pop(key)]
+                idle = [worker for worker in workers if not worker.in_use]
+                for worker in workers:
+                    worker.is_retired = worker.in_use
+            lambda_runtime.kill_workers(idle)
 
         return invalidate
-
-    def end(original: Any) -> Any:
-        def kill(workers: Any) -> None:
-            ending = [worker for worker in workers if worker is not None]
-            with lambda_runtime._lock:
-                spared = [worker for worker in ending if worker.in_use] if getattr(changing, "spares", False) else []
-                for worker in ending:
-                    worker.is_retired, worker.is_ended = worker in spared, worker not in spared
-            original([worker for worker in ending if worker not in spared])
-
-        return kill
 
     def release(original: Any) -> Any:
         def give_back(worker: Any) -> None:
@@ -121,26 +116,50 @@ def what_runs_runs_to_its_end() -> None:
 
         return give_back
 
+    def end(original: Any) -> Any:
+        def kill(workers: Any) -> None:
+            ending = [worker for worker in workers if worker is not None]
+            for worker in ending:
+                worker.is_ended = True
+            original(ending)
+
+        return kill
+
     def spawn(original: Any) -> Any:
         def start(worker: Any) -> None:
             failure: Exception | None = None
             try:
                 if not _is_gone(worker):
                     original(worker)
-            except Exception as error:  # whatever it is, nothing may stay
+            except Exception as error:  # without its subnet, for example, that has been deleted, too
                 failure = error
             if _is_gone(worker):
                 failure = FunctionGoneError(f"The function {worker.func_name} was deleted before its process was there")
             if failure is not None:
-                lambda_runtime.kill_workers([worker])
                 raise failure
 
         return start
 
+    def invoke(original: Any) -> Any:
+        def run(worker: Any, *arguments: Any, **options: Any) -> Any:
+            try:
+                return original(worker, *arguments, **options)
+            except Exception:
+                lambda_runtime.kill_workers([worker])  # the emulator forgets it
+                raise
+
+        return run
+
     replace(lambda_runtime, "kill_workers", end)
     replace(lambda_runtime.Worker, "_spawn", spawn)
+    replace(lambda_runtime.Worker, "invoke", invoke)
     replace(lambda_svc, "invalidate_worker", change)
     replace(lambda_svc, "release_worker", release)
+
+
+def _is_meant(key: str, wanted: tuple[str | None, ...]) -> bool:
+    """Whether a key of the emulator's pools is of this account, region, function and version; None is any."""
+    return all(part is None or part == own for part, own in zip(wanted, key.split(":"), strict=True))
 
 
 @correction
