@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.storm import books, faults
 from tests.storm.guests import SCARCE, Crowd, Log, read_logs
@@ -32,8 +31,8 @@ class Storm:
     before: dict[str, int]
     expected: books.Expected = field(default_factory=books.Expected)
     lines: list[books.Line] = field(default_factory=list)
-    faults: dict[str, Any] = field(default_factory=dict)
-    """What each fault reports of itself."""
+    faults: dict[str, int] = field(default_factory=dict)
+    """What each fault counts, or for how many seconds it lasted."""
     duels: list[Counter[int]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     poison_put_aside: int = 0
@@ -48,7 +47,7 @@ class Storm:
     def table(self) -> str:
         """All counts."""
         told = [f"{sentence:<42}{number:>8}" for sentence, number in sorted(self.expected.answers.items())]
-        made = [f"{name:<42}{reported!s:>8}" for name, reported in self.faults.items()]
+        made = [f"{name:<42}{number:>8}" for name, number in self.faults.items()]
         return "\n".join(
             ["", "Faults", *made, "", "What guests were told", *told, "", books.HEADING, *map(str, self.lines)]
         )
@@ -69,13 +68,13 @@ def weather(shop: Shop, folder: Path, orders: int = ORDERS) -> Storm:
         storm.duels = faults.duel(shop, Log(folder / "duel.jsonl"))
         return len(storm.duels)
 
-    stages: dict[str, Callable[[], Any]] = {
+    stages: dict[str, Callable[[], int | None]] = {
         "poison messages": lambda: faults.poison(shop),
         "messages delivered again": lambda: faults.repeat_messages(shop),
         "kill -9 of workers at work": lambda: faults.kill_workers(shop),
         "PostgreSQL frozen, seconds": lambda: faults.freeze_database(shop),
         "PostgreSQL stopped, seconds": lambda: faults.stop_database(shop),
-        "Valkey frozen, then killed": lambda: faults.stop_cache(shop),
+        "Valkey frozen, then killed, seconds": lambda: faults.stop_cache(shop),
         "publishing denied, seconds": lambda: faults.deny_publishing(shop),
         "duels for the last piece": duel,
         "guests hang up and retry, seconds": lambda: faults.hurry(crowd),
@@ -84,7 +83,9 @@ def weather(shop: Shop, folder: Path, orders: int = ORDERS) -> Storm:
     try:
         for number, (name, fault) in enumerate(stages.items(), start=1):
             crowd.wait_for(10)
-            storm.faults[name] = fault()
+            begun = time.monotonic()
+            counted = fault()
+            storm.faults[name] = round(time.monotonic() - begun) if counted is None else counted
             crowd.wait_for(max(10, number * orders // len(stages) - crowd.accepted))
     finally:
         crowd.stop()
