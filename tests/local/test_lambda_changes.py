@@ -117,6 +117,19 @@ def test_what_runs_when_a_function_is_changed_runs_to_its_end(cloud: Cloud) -> N
         assert old not in processes(name)
 
 
+def test_what_still_runs_after_a_change_ends_with_the_function(cloud: Cloud) -> None:
+    with stack(cloud) as made:
+        made.create(function("10.43"))
+        name = made.physical_id("Function")
+        assert answer(cloud, name) == "small"
+        with invoked(cloud, name, 15) as answers:
+            time.sleep(0.5)
+            wants(cloud, name, "large")
+            made.delete()
+            assert (processes(name), interfaces(cloud, name)) == ([], [])
+        assert answers[0]["errorType"]
+
+
 @pytest.fixture
 def starting(cloud: Cloud) -> Iterator[tuple[Stack, str, list[Any]]]:
     """A stack whose function's first process is just being started for an invocation."""

@@ -68,15 +68,58 @@ def an_error_ends_no_environment() -> None:
     replace(lambda_runtime.Worker, "invoke", invoke)
 
 
+class _Retired:
+    """Processes whose function was changed while they worked: each ends with its invocation, or with its function."""
+
+    def __init__(self) -> None:
+        self._workers: list[tuple[str, Any]] = []  # with the key of the pool that each was in
+
+    def take(self, wanted: tuple[str | None, ...]) -> list[Any]:
+        """Take a function's processes out of its pool; return those that are idle, keep those that work."""
+        from ministack.core import lambda_runtime
+
+        with lambda_runtime._lock:
+            found = [key for key in lambda_runtime._workers if self._is_meant(key, wanted)]
+            workers = [(key, worker) for key in found for worker in lambda_runtime._workers.pop(key)]
+            at_work = [(key, worker) for key, worker in workers if worker.in_use and not _is_ended(worker)]
+            self._workers += at_work
+            return [worker for key, worker in workers if (key, worker) not in at_work]
+
+    def of(self, wanted: tuple[str | None, ...]) -> list[Any]:
+        """Those of a function that still work."""
+        return [worker for key, worker in list(self._workers) if self._is_meant(key, wanted)]
+
+    def had(self, worker: Any) -> bool:
+        """Whether a process whose invocation is over is one of them; it is forgotten then."""
+        from ministack.core import lambda_runtime
+
+        with lambda_runtime._lock:
+            there = [one for one in self._workers if one[1] is worker]
+            self._workers = [one for one in self._workers if one not in there]
+        return bool(there)
+
+    @staticmethod
+    def _is_meant(key: str, wanted: tuple[str | None, ...]) -> bool:
+        """Whether a pool is of this account, region, function and version; None is any."""
+        return all(part is None or part == own for part, own in zip(wanted, key.split(":"), strict=True))
+
+
+_RETIRED = _Retired()
+
+
 class FunctionGoneError(RuntimeError):
     """An invocation waited for a process, and its function was deleted meanwhile."""
+
+
+def _is_ended(worker: Any) -> bool:
+    return getattr(worker, "is_ended", False)
 
 
 def _is_gone(worker: Any) -> bool:
     from ministack.services import lambda_svc
 
     account, region = worker.config["FunctionArn"].split(":")[4], worker.config["FunctionArn"].split(":")[3]
-    return getattr(worker, "is_ended", False) or (account, region, worker.func_name) not in lambda_svc._functions._data
+    return _is_ended(worker) or (account, region, worker.func_name) not in lambda_svc._functions._data
 
 
 @correction
@@ -94,24 +137,19 @@ def what_runs_runs_to_its_end() -> None:
         def invalidate(
             name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None
         ) -> None:
+            wanted = (account, region, name, qualifier)
             if qualifier is None:  # the function is deleted
                 original(name, account=account, region=region)
-                return
-            wanted = (account, region, name, qualifier)
-            with lambda_runtime._lock:
-                found = [key for key in lambda_runtime._workers if _is_meant(key, wanted)]
-                workers = [worker for key in found for worker in lambda_runtime._workers.pop(key)]
-                idle = [worker for worker in workers if not worker.in_use]
-                for worker in workers:
-                    worker.is_retired = worker.in_use
-            lambda_runtime.kill_workers(idle)
+                lambda_runtime.kill_workers(_RETIRED.of(wanted))
+            else:
+                lambda_runtime.kill_workers(_RETIRED.take(wanted))
 
         return invalidate
 
     def release(original: Any) -> Any:
         def give_back(worker: Any) -> None:
             original(worker)
-            if getattr(worker, "is_retired", False):
+            if _RETIRED.had(worker):
                 lambda_runtime.kill_workers([worker])
 
         return give_back
@@ -155,11 +193,6 @@ def what_runs_runs_to_its_end() -> None:
     replace(lambda_runtime.Worker, "invoke", invoke)
     replace(lambda_svc, "invalidate_worker", change)
     replace(lambda_svc, "release_worker", release)
-
-
-def _is_meant(key: str, wanted: tuple[str | None, ...]) -> bool:
-    """Whether a key of the emulator's pools is of this account, region, function and version; None is any."""
-    return all(part is None or part == own for part, own in zip(wanted, key.split(":"), strict=True))
 
 
 @correction
