@@ -308,8 +308,8 @@ class OrderProcessing:
                 wait_for(lambda: True if len(self._notices()) > 1 else None, self.patience)
             else:
                 self.journey.stays.append(
-                    "what waits in the queues: once they are worked off again, the order makes its notices, points "
-                    "and ticket, which go after 30 days, the ticket after one"
+                    "what waits in the queues: once they are worked off again, the order makes its notices, which go "
+                    "after 30 days, its ticket, which goes after one, and points"
                 )
         with suppress(MissingHopError):
             self.visitor.sign_out()

@@ -1,8 +1,10 @@
 """E-mail with Amazon SES."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from order_notification.notice import Notice
+from order_notification.unrepeated import unrepeated
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -22,14 +24,17 @@ class Email:
         """Send to the customer's address, if there is one."""
         if notice.email is None:
             return 0
-        self._client.send_email(
-            FromEmailAddress=self._sender,
-            Destination={"ToAddresses": [notice.email]},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": notice.subject, "Charset": "UTF-8"},
-                    "Body": {"Text": {"Data": notice.text, "Charset": "UTF-8"}},
-                }
-            },
+        unrepeated(
+            partial(
+                self._client.send_email,
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [notice.email]},
+                Content={
+                    "Simple": {
+                        "Subject": {"Data": notice.subject, "Charset": "UTF-8"},
+                        "Body": {"Text": {"Data": notice.text, "Charset": "UTF-8"}},
+                    }
+                },
+            )
         )
         return 1

@@ -20,6 +20,7 @@ from order_notification.inbox import Inbox
 from order_notification.notice import notice_of
 from order_notification.once import Once
 from order_notification.push import MobilePush
+from order_notification.unrepeated import UNREPEATED
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,9 +33,9 @@ logger = Logger()
 metrics = Metrics()
 once = Once(os.environ["IDEMPOTENCY_TABLE"], boto3.client("dynamodb", config=CAREFUL))
 table = boto3.resource("dynamodb", config=QUICK).Table(os.environ["FOLLOW_UP_TABLE"])
-channels: list[Channel] = [Inbox(table), once.each(MobilePush(table, boto3.client("sns", config=QUICK)))]
+channels: list[Channel] = [Inbox(table), once.each(MobilePush(table, boto3.client("sns", config=UNREPEATED)))]
 if sender := os.environ.get("EMAIL_SENDER"):
-    channels.append(once.each(Email(boto3.client("sesv2", config=QUICK), sender)))
+    channels.append(once.each(Email(boto3.client("sesv2", config=UNREPEATED), sender)))
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)

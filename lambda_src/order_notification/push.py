@@ -5,11 +5,13 @@ endpoint under `endpoint_arn`. SNS knows how to talk to Apple and Google; the pl
 credentials."""
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 
 from order_notification.notice import Notice
+from order_notification.unrepeated import unrepeated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -34,8 +36,13 @@ class MobilePush:
         sent = 0
         for device in self._devices(notice.owner):
             try:
-                self._client.publish(
-                    TargetArn=device["endpoint_arn"], Message=payload_of(notice), MessageStructure="json"
+                unrepeated(
+                    partial(
+                        self._client.publish,
+                        TargetArn=device["endpoint_arn"],
+                        Message=payload_of(notice),
+                        MessageStructure="json",
+                    )
                 )
                 sent += 1
             except (self._client.exceptions.EndpointDisabledException, self._client.exceptions.NotFoundException):

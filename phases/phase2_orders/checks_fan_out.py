@@ -17,6 +17,7 @@ from phases.phase2_orders.probes import (
     PATIENCE_SECONDS,
     follow_ups,
     forget,
+    forget_points,
     new_id,
     order_event,
     placed_order,
@@ -34,16 +35,18 @@ ENOUGH, TOO_LITTLE = 480, 50
 
 @dataclass(frozen=True)
 class Told:
-    """One published event of an order that nobody placed: who it is about."""
+    """One event to publish, of an order that nobody placed, and who it is about."""
 
     order: str
     owner: str
     customer: str
+    event: str
 
     @classmethod
-    def new(cls) -> Told:
+    def new(cls, kind: str = "order.paid") -> Told:
         name = new_id()
-        return cls(order=name, owner=f"guest-{name}", customer=name)
+        event = order_event(kind, name, owner=f"guest-{name}", customer=name, cents=ENOUGH)
+        return cls(order=name, owner=f"guest-{name}", customer=name, event=event)
 
     def heard_by(self, cloud: Deployment) -> set[str]:
         """Which subscribers have left something behind that says so."""
@@ -55,8 +58,9 @@ class Told:
         return {name for name, place in places.items() if follow_ups(cloud, *place)}
 
     def forget(self, cloud: Deployment) -> None:
-        """Remove what the subscribers made of it."""
-        forget(cloud, ("BOARD", f"TICKET#{self.order}"), (f"OWNER#{self.owner}", ""), (f"LOYALTY#{self.customer}", ""))
+        """Remove what the subscribers made of it; what they make of it later expires by itself."""
+        forget(cloud, ("BOARD", f"TICKET#{self.order}"), (f"OWNER#{self.owner}", ""))
+        forget_points(cloud, self.customer, json.loads(self.event)["id"])
 
 
 EVERYBODY = {"board", "notification", "loyalty"}
@@ -83,8 +87,7 @@ def published(cloud: Deployment) -> Iterator[Published]:
             (small, "order.paid", TOO_LITTLE),
             (right, "order.paid", ENOUGH),
         ):
-            body = order_event("order.paid", told.order, owner=told.owner, customer=told.customer, cents=ENOUGH)
-            publish(cloud, body, kind=kind, cents=cents)
+            publish(cloud, told.event, kind=kind, cents=cents)
 
         def all_heard() -> bool:
             return right.heard_by(cloud) == EVERYBODY and small.heard_by(cloud) >= EVERYBODY - {"loyalty"}
@@ -319,7 +322,7 @@ def _(template: Template) -> str:
 
 @phones.on_cloud
 def _(cloud: Deployment) -> str:
-    dynamodb, table, told = cloud.client("dynamodb"), cloud.outputs["FollowUpTableName"], Told.new()
+    dynamodb, table, told = cloud.client("dynamodb"), cloud.outputs["FollowUpTableName"], Told.new("order.ready")
     account = cloud.outputs["OrderTopicArn"].split(":")[4]
     name = f"{cloud.stacks[-1].partition('BrewHaven-')[0]}brew-haven-check"
     gone = f"arn:aws:sns:{cloud.region}:{account}:endpoint/GCM/{name}/{new_id()}"
@@ -329,8 +332,7 @@ def _(cloud: Deployment) -> str:
             for device, arn in devices.items():
                 item = {"pk": f"OWNER#{told.owner}", "sk": device, "endpoint_arn": arn}
                 dynamodb.put_item(TableName=table, Item={key: {"S": value} for key, value in item.items()})
-            event = order_event("order.ready", told.order, owner=told.owner)
-            publish(cloud, event, kind="order.ready", cents=ENOUGH)
+            publish(cloud, told.event, kind="order.ready", cents=ENOUGH)
             notice = wait_for(lambda: follow_ups(cloud, f"OWNER#{told.owner}", "NOTICE#"))
             expect(
                 notice,

@@ -10,7 +10,7 @@ from brewhaven.course.faults import Call, Explanation, FaultList, Plan, call
 from brewhaven.course.template import Template
 from phases.phase1_foundation.faults_hosting import DEPLOY_YOUR_CODE
 from phases.phase2_orders.faults_orders import ONE_ORDER
-from phases.phase2_orders.probes import follow_ups, forget, order_event, placed_order, publish, wait_for
+from phases.phase2_orders.probes import follow_ups, forget_points, order_event, placed_order, publish, wait_for
 
 FAULTS = FaultList()
 
@@ -238,11 +238,10 @@ def _(cloud: Deployment) -> Plan:
 
 @points_stand_still.noticed
 def _(cloud: Deployment) -> str | None:
-    """A payment of always the same regular is announced, so that points which come late do not pile up."""
-    account = f"LOYALTY#{REGULAR}"
-    forget(cloud, (account, ""))
+    """A payment of a regular is announced; points that come too late are nobody's any more."""
     event = order_event("order.paid", REGULAR, owner=REGULAR, customer=REGULAR)
+    id_ = json.loads(event)["id"]
     publish(cloud, event, kind="order.paid", cents=480)
-    counted = wait_for(lambda: follow_ups(cloud, account, f"EVENT#{json.loads(event)['id']}"), seconds=PATIENCE_SECONDS)
-    forget(cloud, (account, ""))
+    counted = wait_for(lambda: follow_ups(cloud, f"LOYALTY#{REGULAR}", f"EVENT#{id_}"), seconds=PATIENCE_SECONDS)
+    forget_points(cloud, REGULAR, id_)
     return None if counted else f"4.80 EUR were paid, and after {PATIENCE_SECONDS} s there is no point for them"

@@ -25,6 +25,8 @@ CONSTRUCTS = "constructs/brew_constructs"
 PATIENCE_SECONDS = 100
 """A first message meets functions that have to start, and one that fails is visible again after a minute. On AWS a line
 of a log is to be found some seconds after it was written."""
+NOTE_SECONDS = 30 * 24 * 60 * 60
+"""How long loyalty remembers an event: longer than any queue keeps one."""
 CARD = "tok_visa"
 NAME = "check"
 
@@ -116,6 +118,27 @@ def forget(cloud: Deployment, *places: tuple[str, str]) -> None:
                 cloud.client("dynamodb").delete_item(
                     TableName=cloud.outputs["FollowUpTableName"], Key={"pk": item["pk"], "sk": item["sk"]}
                 )
+
+
+def forget_points(cloud: Deployment, customer: str, event_id: str) -> None:
+    """Remove the points of a customer that there is not, also those that an event is yet to make.
+
+    A queue delivers an event late, or once more, and loyalty then counts one that it has no note of. So a note is left
+    that this one was counted; it expires by itself, as loyalty's own does. The points, which do not, go after that.
+    """
+    if "FollowUpTableName" not in cloud.outputs:
+        return
+    account = f"LOYALTY#{customer}"
+    note = {
+        "pk": {"S": account},
+        "sk": {"S": f"EVENT#{event_id}"},
+        "type": {"S": "counted event"},
+        "points": {"N": "0"},
+        "expires_at": {"N": str(int(time.time()) + NOTE_SECONDS)},
+    }
+    with suppress(ClientError):
+        cloud.client("dynamodb").put_item(TableName=cloud.outputs["FollowUpTableName"], Item=note)
+    forget(cloud, (account, "POINTS"))
 
 
 @dataclass(frozen=True)

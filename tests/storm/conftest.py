@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,19 @@ from tests.storm.books import Expected, expected_from
 from tests.storm.guests import Crowd, read_logs
 from tests.storm.shop import Shop, until
 from tests.storm.storm import Storm, weather
+
+TOLD = pytest.StashKey[list[tuple[str, str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TOLD] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the counts below the tests, whether they passed or not."""
+    for title, table in config.stash[TOLD]:
+        terminalreporter.section(title)
+        terminalreporter.write_line(table)
 
 
 def tool(cloud: Cloud, *arguments: str) -> Any:
@@ -49,6 +63,19 @@ class Move:
     readable: dict[str, int]
     expected: Expected
 
+    def table(self) -> str:
+        """All counts."""
+        told = sorted(self.expected.answers.items())
+        afterwards = sorted(Counter(self.readable.values()).items())
+        reread = sorted(self.crowd.reread.items())
+        rows = [
+            ("seconds of the move", round(self.ended - self.began)),
+            *told,
+            *((f"read while it went on: {status}", number) for status, number in reread),
+            *((f"read afterwards: {status}", number) for status, number in afterwards),
+        ]
+        return "\n".join(f"{name:<42}{number:>8}" for name, number in rows)
+
 
 def moved(url: str, folder: Path, work: Callable[[], object], settled: Callable[[], object]) -> Move:
     """Let four guests order without pause before, during and after some work."""
@@ -78,7 +105,7 @@ def foundation(cloud: Cloud) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def arrival(foundation: Shop, logs: Path) -> Move:
+def arrival(foundation: Shop, logs: Path, request: pytest.FixtureRequest) -> Move:
     """Phase 2 deployed over phase 1 while guests order. The shop's outputs are those of both phases afterwards."""
 
     def deploy() -> None:
@@ -87,7 +114,9 @@ def arrival(foundation: Shop, logs: Path) -> Move:
     def settled() -> None:
         until(lambda: foundation.rows("select 1 from carried_over limit 1"), "the orders have moved", 120)
 
-    return moved(foundation.url, logs / "arrival", deploy, settled)
+    move = moved(foundation.url, logs / "arrival", deploy, settled)
+    request.config.stash[TOLD].append(("phase 2 deployed while guests order", move.table()))
+    return move
 
 
 @pytest.fixture(scope="session")
@@ -97,15 +126,16 @@ def shop(foundation: Shop, arrival: Move) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def departure(shop: Shop, logs: Path) -> Move:
+def departure(shop: Shop, logs: Path, request: pytest.FixtureRequest) -> Move:
     """Phase 2 destroyed while guests order."""
-    return moved(shop.url, logs / "departure", lambda: tool(shop.cloud, "destroy", "2"), lambda: time.sleep(15))
+    move = moved(shop.url, logs / "departure", lambda: tool(shop.cloud, "destroy", "2"), lambda: time.sleep(15))
+    request.config.stash[TOLD].append(("phase 2 destroyed while guests order", move.table()))
+    return move
 
 
 @pytest.fixture(scope="session")
 def storm(shop: Shop, logs: Path, request: pytest.FixtureRequest) -> Storm:
     """The storm, once for all tests; its counts are printed."""
     storm = weather(shop, logs / "storm")
-    reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line(storm.table())
+    request.config.stash[TOLD].append(("the storm", storm.table()))
     return storm

@@ -60,7 +60,7 @@ def freeze_database(shop: Shop) -> None:
 
 
 def stop_database(shop: Shop) -> None:
-    """The DB instance is stopped, and started again after 20 s."""
+    """The DB instance is stopped for 20 s, and started again."""
     rds, instance = shop.client("rds"), shop.outputs["DatabaseInstanceId"]
 
     def status() -> str:

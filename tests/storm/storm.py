@@ -32,7 +32,7 @@ class Storm:
     expected: books.Expected = field(default_factory=books.Expected)
     lines: list[books.Line] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
-    """How often each fault was made, or for how many seconds it lasted."""
+    """What each fault counts, or for how many seconds it lasted."""
     duels: list[Counter[int]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     poison_put_aside: int = 0
@@ -47,7 +47,7 @@ class Storm:
     def table(self) -> str:
         """All counts."""
         told = [f"{sentence:<42}{number:>8}" for sentence, number in sorted(self.expected.answers.items())]
-        made = [f"{name:<42}{reported:>8}" for name, reported in self.faults.items()]
+        made = [f"{name:<42}{number:>8}" for name, number in self.faults.items()]
         return "\n".join(
             ["", "Faults", *made, "", "What guests were told", *told, "", books.HEADING, *map(str, self.lines)]
         )
@@ -83,9 +83,9 @@ def weather(shop: Shop, folder: Path, orders: int = ORDERS) -> Storm:
     try:
         for number, (name, fault) in enumerate(stages.items(), start=1):
             crowd.wait_for(10)
-            began = time.monotonic()
-            made = fault()
-            storm.faults[name] = round(time.monotonic() - began) if made is None else made
+            begun = time.monotonic()
+            counted = fault()
+            storm.faults[name] = round(time.monotonic() - begun) if counted is None else counted
             crowd.wait_for(max(10, number * orders // len(stages) - crowd.accepted))
     finally:
         crowd.stop()

@@ -207,13 +207,18 @@ def _check(practice: Practice, *, json: bool) -> None:
 
 
 def _undo(practice: Practice, *, json: bool) -> None:
+    from brewhaven.course.faults import render
+
+    found = practice.open_fault()
     with console.step("Putting everything back") as step:
         fault = practice.undo(step.note)
         step.result("")
+    aside = practice.put_aside(found.stack) if found else []
     if json:
-        console.plain_json({"fault": fault.id, "undone": True})
+        queues = [{"queue": queue.name, "messages": queue.depth, "movable": queue.is_movable} for queue in aside]
+        console.plain_json({"fault": fault.id, "undone": True, "put_aside": queues})
     else:
-        console.say("Everything is as it was. [bold]brewhaven fix --show[/bold] tells what it had been.")
+        console.out.print(render.undone(aside))
 
 
 def _show(id_: str | None, *, spoil: bool, json: bool) -> None:

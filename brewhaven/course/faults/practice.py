@@ -23,6 +23,7 @@ from brewhaven.course.template import Template
 from brewhaven.course.verify import Finding
 from brewhaven.errors import BrewHavenError
 from brewhaven.local.settings import CloudSettings
+from brewhaven.redrive import DeadLetterQueue, dead_letter_queues
 from brewhaven.target import Target
 
 Note = Callable[[str], None]
@@ -344,6 +345,14 @@ class Practice:
             )
         self.book.close(found, "undone" if self._counts else None)
         return fault
+
+    def put_aside(self, stack: str) -> list[DeadLetterQueue]:
+        """Dead-letter queues of a stack that hold messages. A fault that is taken back sends none of them back.
+
+        Raises:
+            NotDeployedError: The stack is not there or not whole.
+        """
+        return [queue for queue in dead_letter_queues(self.deployment(stack)) if queue.depth]
 
     def _put_back(self, found: OpenFault, note: Note) -> None:
         if found.template_before is not None:

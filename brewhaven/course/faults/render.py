@@ -17,6 +17,7 @@ from brewhaven.course.faults.declared import HINTS, Fault
 from brewhaven.course.faults.practice import Verdict
 from brewhaven.course.faults.proof import Proof, ProofStep
 from brewhaven.course.render import MARKS
+from brewhaven.redrive import DeadLetterQueue
 
 History = dict[str, list[dict[str, Any]]]
 
@@ -51,6 +52,23 @@ def hints(fault: Fault, given: int) -> RenderableType:
     if given == HINTS:
         parts.append(Text("There are no more hints. `brewhaven fix --show --spoil` tells it all.", style="dim"))
     return Group(*parts)
+
+
+def undone(aside: Sequence[DeadLetterQueue]) -> RenderableType:
+    """That a fault is taken back, and what it has left behind: messages that were tried in vain too often.
+
+    They are not sent back unasked: one that failed for a reason of its own would only come again.
+    """
+    said = ["Everything is as it was. [bold]brewhaven fix --show[/bold] tells what it had been."]
+    for queue in aside:
+        many = f"{queue.depth} messages that were tried" if queue.depth > 1 else "a message that was tried"
+        how = (
+            f"[bold]brewhaven redrive {escape(queue.name)}[/bold] sends back what is there."
+            if queue.is_movable
+            else "SNS or Lambda put it there, so SQS cannot move it back: [bold]brewhaven redrive[/bold] shows it."
+        )
+        said.append(f"The dead-letter queue of {escape(queue.name)} holds {many} in vain too often. {how}")
+    return Text.from_markup("\n".join(said))
 
 
 def verdict(found: Verdict, fault: Fault) -> RenderableType:

@@ -56,6 +56,63 @@ class FakeMemory:
         return int(item["expiration"]["N"]) < now or (item["status"]["S"] == "INPROGRESS" and 0 < given_up < now)
 
 
+class FakeDynamo:
+    """DynamoDB in a dictionary, with the requests and conditions that the subscribers and their checks make."""
+
+    class ConditionalCheckFailedException(Exception):  # noqa: N818  (botocore's own name)
+        pass
+
+    class TransactionCanceledException(Exception):  # noqa: N818
+        def __init__(self, *codes: str) -> None:
+            self.response = {"CancellationReasons": [{"Code": code} for code in codes]}
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self.exceptions = self
+        self.conflicts = 0
+
+    def transact_write_items(self, **request: list[dict[str, Any]]) -> None:
+        put, update = request["TransactItems"][0]["Put"], request["TransactItems"][1]["Update"]
+        assert put["ConditionExpression"] == "attribute_not_exists(pk)"
+        assert update["UpdateExpression"] == "ADD points :points SET #type = :type"
+        key = put["Item"]["pk"]["S"], put["Item"]["sk"]["S"]
+        if self.conflicts:
+            self.conflicts -= 1
+            raise self.TransactionCanceledException("None", "TransactionConflict")
+        if key in self.items:
+            raise self.TransactionCanceledException("ConditionalCheckFailed", "None")
+        self.items[key] = put["Item"]
+        account = update["Key"]["pk"]["S"], update["Key"]["sk"]["S"]
+        item = self.items.setdefault(account, {"points": {"N": "0"}})
+        more = int(update["ExpressionAttributeValues"][":points"]["N"])
+        item["points"] = {"N": str(int(item["points"]["N"]) + more)}
+
+    def update_item(self, **request: Any) -> None:
+        assert request["ConditionExpression"] == "attribute_not_exists(stage) OR stage < :stage"
+        values = request["ExpressionAttributeValues"]
+        key = request["Key"]["pk"]["S"], request["Key"]["sk"]["S"]
+        if key in self.items and int(self.items[key][":stage"]["N"]) >= int(values[":stage"]["N"]):
+            raise self.ConditionalCheckFailedException
+        self.items[key] = values
+
+    def put_item(self, **request: Any) -> None:
+        self.items[request["Item"]["pk"]["S"], request["Item"]["sk"]["S"]] = request["Item"]
+
+    def delete_item(self, **request: Any) -> None:
+        self.items.pop((request["Key"]["pk"]["S"], request["Key"]["sk"]["S"]), None)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        assert request["KeyConditionExpression"] == "pk = :pk AND begins_with(sk, :sk)"
+        partition, prefix = (request["ExpressionAttributeValues"][name]["S"] for name in (":pk", ":sk"))
+        return {
+            "Items": [
+                {**item, "pk": {"S": pk}, "sk": {"S": sk}}
+                for (pk, sk), item in self.items.items()
+                if pk == partition and sk.startswith(prefix)
+            ]
+        }
+
+
 class FakeSns:
     """A topic that keeps what is published, and fails as often as it is told."""
 

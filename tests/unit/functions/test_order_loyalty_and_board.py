@@ -13,49 +13,9 @@ from order_board.ticket import NotForTheBoardError, ticket_of
 from order_events.event import read_event
 from order_loyalty.accounts import Accounts
 from order_loyalty.points import NoPointsError, points_of
-from tests.unit.functions.lambda_fakes import FakeContext, failed, metrics_in, sqs
+from tests.unit.functions.lambda_fakes import FakeContext, FakeDynamo, failed, metrics_in, sqs
 
 Event = Callable[..., dict[str, Any]]
-
-
-class FakeDynamo:
-    """DynamoDB in a dictionary, with the requests and conditions that these functions make."""
-
-    class ConditionalCheckFailedException(Exception):  # noqa: N818  (botocore's own name)
-        pass
-
-    class TransactionCanceledException(Exception):  # noqa: N818
-        def __init__(self, *codes: str) -> None:
-            self.response = {"CancellationReasons": [{"Code": code} for code in codes]}
-
-    def __init__(self) -> None:
-        self.items: dict[tuple[str, str], dict[str, Any]] = {}
-        self.exceptions = self
-        self.conflicts = 0
-
-    def transact_write_items(self, **request: list[dict[str, Any]]) -> None:
-        put, update = request["TransactItems"][0]["Put"], request["TransactItems"][1]["Update"]
-        assert put["ConditionExpression"] == "attribute_not_exists(pk)"
-        assert update["UpdateExpression"] == "ADD points :points SET #type = :type"
-        key = put["Item"]["pk"]["S"], put["Item"]["sk"]["S"]
-        if self.conflicts:
-            self.conflicts -= 1
-            raise self.TransactionCanceledException("None", "TransactionConflict")
-        if key in self.items:
-            raise self.TransactionCanceledException("ConditionalCheckFailed", "None")
-        self.items[key] = put["Item"]
-        account = update["Key"]["pk"]["S"], update["Key"]["sk"]["S"]
-        item = self.items.setdefault(account, {"points": {"N": "0"}})
-        more = int(update["ExpressionAttributeValues"][":points"]["N"])
-        item["points"] = {"N": str(int(item["points"]["N"]) + more)}
-
-    def update_item(self, **request: Any) -> None:
-        assert request["ConditionExpression"] == "attribute_not_exists(stage) OR stage < :stage"
-        values = request["ExpressionAttributeValues"]
-        key = request["Key"]["pk"]["S"], request["Key"]["sk"]["S"]
-        if key in self.items and int(self.items[key][":stage"]["N"]) >= int(values[":stage"]["N"]):
-            raise self.ConditionalCheckFailedException
-        self.items[key] = values
 
 
 @pytest.fixture

@@ -2,11 +2,16 @@
 
 import importlib
 import json
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from order_events.event import MalformedEventError, read_event
 from order_notification.channels import NotToldError, tell
@@ -14,6 +19,7 @@ from order_notification.email import Email
 from order_notification.inbox import Inbox
 from order_notification.notice import NothingToTellError, Notice, notice_of
 from order_notification.push import MobilePush, payload_of
+from order_notification.unrepeated import UNREPEATED, unrepeated
 from tests.unit.functions.lambda_fakes import FakeContext, FakeMemory, FakeSns, metrics_in
 
 Event = Callable[..., dict[str, Any]]
@@ -168,6 +174,58 @@ def test_a_push_says_the_same_in_the_words_of_each_platform(notice: Callable[...
     assert said["APNS_SANDBOX"] == said["APNS"]
 
 
+class Sending:
+    """A request that fails in some ways before it succeeds."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.made = 0
+
+    def __call__(self) -> None:
+        self.made += 1
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+SNS = "https://sns.us-east-1.amazonaws.com"
+BROKEN, NOBODY = ConnectionClosedError(endpoint_url=SNS), EndpointConnectionError(endpoint_url=SNS)
+
+
+@pytest.mark.parametrize(("failures", "made"), [([], 1), ([BROKEN], 2), ([NOBODY], 2)])
+def test_a_request_that_had_no_connection_is_made_once_more(failures: list[Exception], made: int) -> None:
+    sending = Sending(*failures)
+    unrepeated(sending)
+    assert sending.made == made
+
+
+@pytest.mark.parametrize("failures", [[BROKEN, BROKEN], [BROKEN, NOBODY], [OSError("refused")]])
+def test_a_request_that_was_not_sent_is_a_failure(failures: list[Exception]) -> None:
+    with pytest.raises(type(failures[-1])):
+        unrepeated(Sending(*failures))
+
+
+@pytest.mark.parametrize(("scheme", "made"), [("http", 1), ("https", 2)])
+def test_a_request_is_repeated_only_when_it_was_not_out(scheme: str, made: int) -> None:
+    """A server that says nothing, to a request or to a TLS handshake; neither does the SDK come back by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        quick = UNREPEATED.merge(Config(connect_timeout=0.2, read_timeout=0.2))
+        client = boto3.client(
+            "sns",
+            endpoint_url=f"{scheme}://127.0.0.1:{server.getsockname()[1]}",
+            region_name="us-east-1",
+            aws_access_key_id="none",
+            aws_secret_access_key="none",
+            config=quick,
+        )
+        with pytest.raises(ReadTimeoutError) if scheme == "https" else nullcontext():
+            unrepeated(lambda: client.publish(TargetArn="phone", Message="ready"))
+        server.settimeout(0.5)
+        for _ in range(made):
+            server.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
 class Way:
     def __init__(self, name: str, *, fails: bool = False) -> None:
         self.name = name
@@ -267,6 +325,13 @@ def test_a_second_call_about_somebody_without_a_phone_is_no_failure(
     for _ in range(2):
         handler.lambda_handler(said, FakeContext())
         assert metrics_in(capsys.readouterr().out)["NoticesSent"] == [1], "the inbox alone"
+
+
+def test_what_sends_does_not_repeat_itself(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: dict[str, Config] = {}
+    monkeypatch.setattr(boto3, "client", lambda name, config: configs.update({name: config}))
+    importlib.reload(handler)
+    assert (configs["sns"].retries, configs["sesv2"].retries) == (UNREPEATED.retries, UNREPEATED.retries)
 
 
 def test_a_message_that_is_no_event_fails(handler: Any) -> None:

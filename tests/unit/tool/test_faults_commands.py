@@ -10,10 +10,12 @@ import pytest
 from typer.testing import Result
 
 from brewhaven import target
-from brewhaven.course.faults import proof
+from brewhaven.course.cloud import Deployment
+from brewhaven.course.faults import practice, proof
 from brewhaven.course.faults.book import Book, OpenFault
 from brewhaven.course.faults.proof import Proof, ProofStep
 from brewhaven.local.settings import CloudSettings
+from brewhaven.redrive import DeadLetterQueue
 from brewhaven.target import Target
 
 Run = Callable[..., Result]
@@ -105,6 +107,42 @@ def test_on_aws_it_asks_and_touches_nothing_without_a_yes(
     assert Book(settings.home).open_fault() is None
     assert "for the local cloud alone" in brewhaven("break", "boss-is-refused", "--yes").stderr
     assert "use local" in brewhaven("break", "--selftest").stderr
+
+
+def queue(name: str, depth: int, *sources: str) -> DeadLetterQueue:
+    return DeadLetterQueue(name, f"arn:aws:sqs:us-east-1:111122223333:{name}", f"https://sqs/{name}", depth, 0, sources)
+
+
+def test_what_was_put_aside_meanwhile_is_told_when_a_fault_is_taken_back(
+    brewhaven: Run, fake_target: Any, monkeypatch: pytest.MonkeyPatch, settings: CloudSettings, opened: OpenFault
+) -> None:
+    asked: list[str] = []
+    there = [queue("OrderPipelineOrders", 3, "OrderPipelineOrders"), queue("Undelivered", 1), queue("Empty", 0, "X")]
+
+    def dead_letter_queues(deployment: Deployment) -> list[DeadLetterQueue]:
+        asked.extend(deployment.stacks)
+        return there
+
+    monkeypatch.setattr(target, "current", lambda _: fake_target())
+    monkeypatch.setattr(practice, "dead_letter_queues", dead_letter_queues)
+    monkeypatch.setattr(practice.Practice, "deployment", lambda self, stack: Deployment(self.cloud, [stack]))
+    monkeypatch.setattr(practice.Practice, "open_fault", lambda self: self.book.open_fault())
+    monkeypatch.setattr(practice.Practice, "_wait", lambda *_, **__: "it works")
+    said = brewhaven("fix", "--undo").stdout
+    assert "Everything is as it was." in said
+    assert "OrderPipelineOrders holds 3 messages" in " ".join(said.split())
+    assert "brewhaven redrive OrderPipelineOrders" in " ".join(said.split())
+    assert "Undelivered holds a message" in " ".join(said.split())
+    assert "Empty" not in said
+    assert asked == [opened.stack]
+    Book(settings.home).write(opened)
+    assert json.loads(brewhaven("fix", "--undo", "--json").stdout)["put_aside"] == [
+        {"queue": "OrderPipelineOrders", "messages": 3, "movable": True},
+        {"queue": "Undelivered", "messages": 1, "movable": False},
+    ]
+    there.clear()
+    Book(settings.home).write(opened)
+    assert "holds" not in brewhaven("fix", "--undo").stdout
 
 
 @pytest.mark.parametrize("passes", [True, False])
