@@ -6,10 +6,10 @@ the function's. On a machine that is busy in every round it still counts, so the
 which is what the import would take with a processor to itself.
 
 The first round finds the package and its layers as they were unpacked, without bytecode, and Python compiles them and
-leaves the bytecode (``-I`` hears no PYTHONDONTWRITEBYTECODE); later rounds read it. Lambda mounts a package read-only and
-so compiles in every cold start, unless it was built with its bytecode, which ours is not. So that first round is told,
-too. The boto3 of the runtime has its bytecode here as there, and so have the packages that are linked from this tool's
-environment because the layer's are built for another machine.
+leaves the bytecode (``-I`` hears no PYTHONDONTWRITEBYTECODE); later rounds read it. Lambda mounts a package read-only
+and so compiles in every cold start, unless it was built with its bytecode, which ours is not. So that first round is
+told, too. The boto3 of the runtime has its bytecode here as there, and so have the packages that are linked from this
+tool's environment because the layer's are built for another machine.
 """
 
 from __future__ import annotations
