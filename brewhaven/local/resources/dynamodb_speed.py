@@ -11,6 +11,7 @@ from brewhaven.local.registry import correction, replace
 REMEMBERED = 2048
 _EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
 _BEGINS_WITH = re.compile(r"begins_with\s*\(\s*(#?\w+)\s*,\s*(:\w+)\s*\)")
+_IN_PARENTHESES = re.compile(r"\(\s*(.*?)\s*\)")  # as boto3's conditions are written; what is nested matches nothing
 _AND = re.compile(r"\s+AND\s+")
 
 
@@ -34,7 +35,8 @@ class Clause(NamedTuple):
 def clauses_of(condition: str) -> tuple[Clause, ...] | None:
     """The clauses of the key condition that nearly every query has; None for any other."""
     found = []
-    for part in _AND.split(condition.strip()):
+    inner = _IN_PARENTHESES.fullmatch(condition.strip())
+    for part in _AND.split(inner[1] if inner else condition.strip()):
         equals, begins = _EQUALS.fullmatch(part), _BEGINS_WITH.fullmatch(part)
         match = equals or begins
         if match is None:
