@@ -11,15 +11,13 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-
+from brewhaven.local.http_server import serve
 from brewhaven.local.settings import HOST
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-# hypercorn's own union of ASGI and WSGI types is not exported; every application here is ASGI 3.
+# Every application here is ASGI 3.
 Application = Any
 
 FIRST_DOOR = 8080
@@ -27,23 +25,12 @@ LAST_DOOR = 8179
 
 
 def as_secure_transport(application: Application) -> Application:
-    """Wrap an application so that requests count as having come over TLS; lifespan events stay with the TLS server."""
+    """Wrap an application so that requests count as having come over TLS."""
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _acknowledge_lifespan(receive, send)
-            return
         await application({**scope, "scheme": "https"}, receive, send)
 
     return door
-
-
-async def _acknowledge_lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 class Doors:
@@ -65,15 +52,10 @@ class Doors:
 
     def _serve(self, port: int, application: Application) -> None:
         closer = self._closers[port] = asyncio.Event()
-        config = Config()
-        config.bind = [f"{HOST}:{port}"]
-        config.keep_alive_timeout = 75
-        config.graceful_timeout = 1
-        config.accesslog = None
 
         async def run() -> None:
             try:
-                await serve(application, config, shutdown_trigger=closer.wait)
+                await serve(application, port, closer.wait)
             finally:
                 self._closers.pop(port, None)
 

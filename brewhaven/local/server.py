@@ -13,29 +13,16 @@ import signal
 import sys
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-
 from brewhaven.local import operator, tls
 from brewhaven.local.checkpoints import Checkpoints
 from brewhaven.local.doors import DOORS, as_secure_transport
 from brewhaven.local.engines.api_paths import with_paths
 from brewhaven.local.guard import without_administration
+from brewhaven.local.http_server import serve
 from brewhaven.local.registry import REGISTRY, load_extensions, replace
-from brewhaven.local.settings import HOST, CloudSettings
+from brewhaven.local.settings import CloudSettings
 
 logger = logging.getLogger("brewhaven.local")
-
-
-def _hypercorn(bind: str) -> Config:
-    config = Config()
-    config.bind = [bind]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 2
-    config.shutdown_timeout = 5
-    config.accesslog = None
-    config.errorlog = "-"
-    return config
 
 
 def _prepare(settings: CloudSettings) -> Any:
@@ -78,8 +65,6 @@ async def _run(settings: CloudSettings) -> None:
         loop.add_signal_handler(number, stop.set)
 
     _, certificate, key = tls.ensure_certificates(settings.folder / "tls")
-    api = _hypercorn(f"{HOST}:{settings.port}")
-    api.certfile, api.keyfile = str(certificate), str(key)
     DOORS.open_on(loop)
     engines_stopped = asyncio.Event()
 
@@ -90,11 +75,10 @@ async def _run(settings: CloudSettings) -> None:
             await asyncio.to_thread(callback)
         engines_stopped.set()
 
-    s3_door = _hypercorn(f"{HOST}:{settings.s3_port}")
     await asyncio.gather(
         stop_engines(),
-        serve(application, api, shutdown_trigger=engines_stopped.wait),
-        serve(as_secure_transport(application), s3_door, shutdown_trigger=engines_stopped.wait),
+        serve(application, settings.port, engines_stopped.wait, certificate=(certificate, key), has_lifespan=True),
+        serve(as_secure_transport(application), settings.s3_port, engines_stopped.wait),
         checkpoints.run(stop),
     )
 

@@ -6,7 +6,6 @@ the caller's log says which hop is missing. Where the path goes through an endpo
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 from dataclasses import dataclass
@@ -15,17 +14,13 @@ from typing import Any
 from brewhaven.local.doors import Application, Receive, Scope, Send
 from brewhaven.local.engines import live_network
 from brewhaven.local.engines.callers import CALLERS, Caller
+from brewhaven.local.http_server import connection
 from brewhaven.reach import paths
 from brewhaven.reach.paths import Gap, Way
 from brewhaven.reach.services import service_signed_for
 from brewhaven.reach.topology import Place
 
 logger = logging.getLogger("brewhaven.local.network")
-
-connection: contextvars.ContextVar[asyncio.WriteTransport | None] = contextvars.ContextVar(
-    "brewhaven_connection", default=None
-)
-"""The TCP connection over which the current request came."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,8 @@ def with_paths(application: Application) -> Application:
         way = way_of(caller.place, caller.interface.account, caller.interface.region, service)
         if isinstance(way, Gap):
             _cut_off(caller, service, way)
+            while (await receive())["type"] != "http.disconnect":
+                pass  # until the server knows as well that nobody waits for an answer
             return
         policy = None
         if way is not None and way.endpoint is not None:

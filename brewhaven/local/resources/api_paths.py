@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 from typing import Any
 
-from brewhaven.local.engines.api_paths import connection, passage
+from brewhaven.local.engines.api_paths import passage
 from brewhaven.local.engines.callers import CALLERS
 from brewhaven.local.registry import correction, replace
 
@@ -15,21 +15,6 @@ _DENIED_BY_IDENTITY = "with an explicit deny in an identity-based policy"
 _DENIED_BY_ENDPOINT = "with an explicit deny in a VPC endpoint policy"
 # Whether the policy of an endpoint was in the way of this request's last decision.
 _stopped: contextvars.ContextVar[bool] = contextvars.ContextVar("brewhaven_stopped_by_endpoint", default=False)
-
-
-@correction
-def requests_know_their_connection() -> None:
-    """So that one without a path can be cut off without an answer."""
-    from hypercorn.asyncio import tcp_server
-
-    def build(original: Any) -> Any:
-        async def run(server: Any) -> None:
-            connection.set(server.writer.transport)
-            await original(server)
-
-        return run
-
-    replace(tcp_server.TCPServer, "run", build)
 
 
 @correction

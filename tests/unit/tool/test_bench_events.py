@@ -212,7 +212,12 @@ def brewing() -> Cloud:
 
 def test_our_functions_are_imported_with_their_layers_and_weighed_without(brewing: Cloud) -> None:
     rows = {row.name: row for row in functions.starts(brewing, ["Stack"], 1)}  # type: ignore[arg-type]
-    assert list(rows) == ["order_tea: import", "order_tea: package without layers"]
+    assert list(rows) == [
+        "order_tea: import",
+        "order_tea: import, the processor's time",
+        "order_tea: import without bytecode, the processor's time",
+        "order_tea: package without layers",
+    ]
     assert rows["order_tea: import"].value > 0
     assert (rows["order_tea: import"].target, rows["order_tea: import"].unit) == (400.0, "ms")
     assert rows["order_tea: package without layers"].value == round(len(PACKAGE) / 1e6, 3)
@@ -221,4 +226,4 @@ def test_our_functions_are_imported_with_their_layers_and_weighed_without(brewin
 def test_a_function_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import nowhere_to_be_found\n")
     with pytest.raises(BrewHavenError, match=r"(?s)broken cannot be imported.*nowhere_to_be_found"):
-        functions.import_seconds("broken", [tmp_path], {})
+        functions.importing("broken", [tmp_path], {})

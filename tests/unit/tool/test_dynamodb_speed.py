@@ -23,6 +23,35 @@ values = [
 expressions = [
     "pk = :a", "#k = :m AND begins_with(sk, :b)", "a BETWEEN :x AND :y", "(a = :b", "a = = :b", "NOT a IN (:b, :c)",
 ]
+names = {"#k": "pk", "#s": "sk", "#size": "size"}
+texts = {":a": {"S": "day"}, ":b": {"S": "ord"}, ":m": {"S": "day"}, ":n": {"N": "5"}, ":empty": {"S": ""}}
+keys = [
+    "pk = :a", "#k = :m AND begins_with(sk, :b)", "#k=:m AND begins_with ( #s , :b )", "pk = :a AND sk = :b",
+    "pk = :a AND sk > :b", "pk = :a AND sk BETWEEN :a AND :b", "pk = :a and begins_with(sk, :b)", "pk = :n",
+    "pk = :a AND size = :b", "pk = :a AND #size = :b", "pk = :unknown", "#unknown = :a", "((pk = :a))", "pk = = :a",
+    "(#k = :m AND begins_with(#s, :b))", "(pk = :a)", "(pk = :a) AND (sk = :b)",
+    "begins_with(pk, :empty)", "begins_with(sk, :n)", "pk = :a AND", "",
+]
+items = [
+    {"pk": {"S": "day"}, "sk": {"S": "order-1"}}, {"pk": {"S": "day"}, "sk": {"S": "ord"}, "size": {"S": "ord"}},
+    {"pk": {"S": "day"}, "sk": {"S": "or"}}, {"pk": {"N": "5"}, "sk": {"N": "12"}}, {"pk": {"S": "dax"}}, {},
+    {"pk": {"B": "ZGF5"}, "sk": {"S": "Ordé"}},
+]
+
+
+def held(slot):
+    answers = []
+    for key in keys:
+        for item in items:
+            try:
+                answers.append((key, dynamodb._evaluate_condition(key, item, texts, names, slot=slot)))
+            except ValueError as error:
+                answers.append((key, str(error)))
+    return answers
+
+
+slots = ("KeyConditionExpression", "FilterExpression")
+held_before = [held(slot) for slot in slots]
 before = [
     [size(v) for v in values],
     [parse(e) for e in expressions],
@@ -33,6 +62,9 @@ from brewhaven.local.resources import dynamodb_speed
 
 dynamodb_speed.expressions_are_parsed_once()
 dynamodb_speed.sizes_are_counted_quickly()
+dynamodb_speed.key_conditions_are_held_against_items_quickly()
+assert [held(slot) for slot in slots] == held_before
+assert dynamodb_speed.clauses_of(keys[1]) and dynamodb_speed.clauses_of("(#n0 = :v0 AND begins_with(#n1, :v1))") and not dynamodb_speed.clauses_of(keys[4])
 assert dynamodb._attribute_value_size is not size and dynamodb._tokenize is not parse
 for _ in range(2):
     after = [
