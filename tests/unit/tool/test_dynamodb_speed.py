@@ -64,7 +64,8 @@ dynamodb_speed.expressions_are_parsed_once()
 dynamodb_speed.sizes_are_counted_quickly()
 dynamodb_speed.key_conditions_are_held_against_items_quickly()
 assert [held(slot) for slot in slots] == held_before
-assert dynamodb_speed.clauses_of(keys[1]) and dynamodb_speed.clauses_of("(#n0 = :v0 AND begins_with(#n1, :v1))") and not dynamodb_speed.clauses_of(keys[4])
+assert dynamodb_speed.clauses_of(keys[1]) and not dynamodb_speed.clauses_of(keys[4])
+assert dynamodb_speed.clauses_of("(#n0 = :v0 AND begins_with(#n1, :v1))")
 assert dynamodb._attribute_value_size is not size and dynamodb._tokenize is not parse
 for _ in range(2):
     after = [
