@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from ministack.core import persistence
 
 from brewhaven.local.checkpoints import Checkpoints, State
+from tests.plugins.loops import in_a_loop_of_its_own
 
 
 def _saved(checkpoints: Checkpoints, now: float) -> None:
@@ -69,19 +69,19 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_what_is_saved_is_what_the_emulator_loads(service: dict[str, Any]) -> None:
-    asyncio.run(Checkpoints().save())
+    in_a_loop_of_its_own(Checkpoints().save())
     assert persistence.load_state("tea") == service
 
 
 def test_what_has_not_changed_is_not_written_again(service: dict[str, Any], tmp_path: Path) -> None:
     checkpoints, file = Checkpoints(), tmp_path / "tea.json"
-    asyncio.run(checkpoints.save())
+    in_a_loop_of_its_own(checkpoints.save())
     first = file.stat().st_ino
-    asyncio.run(checkpoints.save())
+    in_a_loop_of_its_own(checkpoints.save())
     assert file.stat().st_ino == first
     service["code"] += b"\x01"
-    asyncio.run(checkpoints.save())
+    in_a_loop_of_its_own(checkpoints.save())
     assert file.stat().st_ino != first
     file.unlink()  # as a reset does
-    asyncio.run(checkpoints.save())
+    in_a_loop_of_its_own(checkpoints.save())
     assert file.exists()

@@ -3,25 +3,18 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from shop.domain.errors import Unavailable
 from shop.live import LiveReads
+from tests.plugins.loops import in_a_loop_of_its_own
 from tests.unit.shop.browser import Browser
 
 
 async def _never() -> bool:
     return False
-
-
-def in_a_loop_of_its_own(work: Coroutine[Any, Any, None]) -> None:
-    """Run it in a thread: where browser tests ran before, their event loop is still running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()
 
 
 def test_a_waiting_guest_hears_of_the_next_step_at_once(guest: Browser, barista: Browser) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from brewhaven.local import http_server
 from brewhaven.local.settings import HOST
+from tests.plugins.loops import in_a_loop_of_its_own
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def _served(port: int, talk: Callable[[], Awaitable[Any]]) -> Any:
             stop.set()
             await server
 
-    return asyncio.run(run())
+    return in_a_loop_of_its_own(run())
 
 
 def test_requests_over_one_connection_follow_each_other_at_once(port: int) -> None:
@@ -125,4 +126,4 @@ def test_a_port_in_use_is_an_error_of_whoever_wanted_it(port: int) -> None:
         taken.bind((HOST, port))
         taken.listen()
         with pytest.raises(OSError, match="in use"):
-            asyncio.run(http_server.serve(_answering, port, never))
+            in_a_loop_of_its_own(http_server.serve(_answering, port, never))
