@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 100
 of a log is to be found some seconds after it was written."""
 NOTE_SECONDS = 30 * 24 * 60 * 60
 """How long loyalty remembers an event: longer than any queue keeps one."""
+HEARD_SECONDS = 16
+"""How long after the parameter was written the shop reads what it keeps in the cache."""
 CARD = "tok_visa"
 NAME = "check"
 
@@ -49,6 +51,16 @@ def wait_for(look: Callable[[], T | None], seconds: float | None = None) -> T | 
             return None
         time.sleep(0.2)
     return found
+
+
+def until_heard(cloud: Deployment) -> None:
+    """Wait until every process of the shop has followed the parameter, when that was written a moment ago.
+
+    All of them take copies away for a while before any reads one (SETTLED in storefront/shop/adapters/valkey_store.py).
+    """
+    name = cloud.outputs["ShopConfigParameter"]
+    written = cloud.client("ssm").get_parameter(Name=name)["Parameter"]["LastModifiedDate"]
+    time.sleep(max(0.0, HEARD_SECONDS - (datetime.now(UTC) - written).total_seconds()))
 
 
 def new_id() -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,7 +195,7 @@ def test_a_refused_look_at_the_bootstrap_is_no_missing_bootstrap(
 
 
 class Shop(http.server.BaseHTTPRequestHandler):
-    """Not ready twice, then ready."""
+    """Not ready twice, then ready; a task in three that answer in turn follows the parameter ten answers later."""
 
     asked: list[str]
 
@@ -202,7 +204,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
         ready = len(self.asked) > 2
         self.send_response(200 if ready else 503)
         self.end_headers()
-        self.wfile.write(b"" if ready else b"the table does not answer")
+        follows = len(self.asked) > 12 or len(self.asked) % 3
+        self.wfile.write((b'{"checks":{"orders":"ok"}}' if follows else b"") if ready else b"the table does not answer")
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -222,6 +225,31 @@ def test_the_shop_is_asked_until_it_is_ready(shop: tuple[str, list[str]]) -> Non
     url, asked = shop
     deploy.wait_until_ready(f"{url}/", seconds=20)
     assert asked == ["/ready"] * 3
+
+
+def test_every_task_must_have_followed_the_parameter(shop: tuple[str, list[str]]) -> None:
+    url, asked = shop
+    deploy.wait_until_ready(url, seconds=20, checks={"orders"})
+    assert len(asked) == 12 + deploy.ANSWERS_IN_A_ROW
+
+
+def test_a_shop_that_does_not_follow_is_quoted(shop: tuple[str, list[str]]) -> None:
+    with pytest.raises(BrewHavenError, match=r'the last answer was: {"checks":{"orders":"ok"}}'):
+        deploy.wait_until_ready(shop[0], seconds=0.6, checks={"cache"})
+
+
+def test_what_the_parameter_switches_is_waited_for() -> None:
+    said = {"orders": "postgresql", "postgresql": {"host": "db"}}
+    cloud = SimpleNamespace(
+        client=lambda service: SimpleNamespace(
+            get_parameter=lambda Name: {"Parameter": {"Value": json.dumps(said)}}  # noqa: N803
+        )
+    )
+    outputs = {"ShopConfigParameter": "/brew-haven/shop"}
+    assert deploy._following(cloud, {}) == set()  # type: ignore[arg-type]
+    assert deploy._following(cloud, outputs) == {"orders"}  # type: ignore[arg-type]
+    said |= {"sessions": "valkey", "valkey": {"host": "cache"}}
+    assert deploy._following(cloud, outputs) == {"orders", "cache"}  # type: ignore[arg-type]
 
 
 def test_a_shop_that_stays_unready_is_quoted(shop: tuple[str, list[str]]) -> None:
