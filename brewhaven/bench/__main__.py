@@ -98,7 +98,7 @@ def _on_all(chosen: list[str], own: CloudSettings, cloud: Target, seconds: float
 
 def _print(rows: list[Row]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("Measured", no_wrap=True)
+    table.add_column("Measured", overflow="fold")
     table.add_column("Value", justify="right", no_wrap=True)
     table.add_column("Unit", no_wrap=True)
     table.add_column("Target", no_wrap=True)
