@@ -1,21 +1,12 @@
-"""One warm process for all tests of exercises, and a workspace of their own."""
+"""A workspace of their own for all tests of exercises."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from brewhaven.exercises import workspace
-from brewhaven.exercises.workshop import Workshop
-
-
-@pytest.fixture(scope="session")
-def workshop() -> Iterator[Workshop]:
-    with Workshop(patience=8) as shop:
-        shop.warm_up()
-        yield shop
 
 
 @pytest.fixture(autouse=True)

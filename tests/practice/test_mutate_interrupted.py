@@ -14,8 +14,8 @@ import pytest
 from brewhaven.errors import INTERRUPTED
 from brewhaven.local.settings import REPOSITORY
 from brewhaven.processes import Process, see_them_end, tree
+from tests.practice.test_mutate import GUARDED, SAMPLE
 from tests.unit.mutate.sample.endless import SLEEPER
-from tests.unit.mutate.test_judging import GUARDED, SAMPLE
 
 TOOL = """
 import signal, sys
