@@ -75,7 +75,10 @@ def _group(item: pytest.Item) -> str:
 
 
 def _rank(group: str) -> int:
-    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
+    """What takes long comes early, so that no worker is left alone with it in the end: short unit tests come last."""
+    if group in LONGEST_FIRST:
+        return LONGEST_FIRST.index(group)
+    return len(LONGEST_FIRST) + group.startswith("unit/")
 
 
 def _place(path: Path) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import ROOT
-from tests.plugins.workers import WAITING, group_of, refuse_without_groups
+from tests.plugins.workers import WAITING, _rank, group_of, refuse_without_groups
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,13 @@ def test_files_that_wait_have_a_cloud_of_their_own() -> None:
 @pytest.mark.parametrize("start", [start for starts in WAITING.values() for start in starts])
 def test_each_such_file_is_there(start: str) -> None:
     assert list((ROOT / "tests" / "local").glob(f"{start}*.py"))
+
+
+def test_short_tests_come_last() -> None:
+    groups = ["unit/test_it.py", "browser/test_it.py", "templates", "cloud", "local/test_it.py", "shop"]
+    assert sorted(groups, key=_rank) == [
+        "shop", "cloud", "templates", "browser/test_it.py", "local/test_it.py", "unit/test_it.py"
+    ]  # fmt: skip
 
 
 def test_every_test_has_its_group(request: pytest.FixtureRequest) -> None:
