@@ -105,6 +105,7 @@ def test_thirty_two_guests_of_two_tasks_are_one_load(task: NewTask, monkeypatch:
     assert sum(each.count for each in loads) == 1
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_missed_the_copy_and_then_gets_the_lease_looks_again(task: NewTask) -> None:
     store: ValkeyStore = connected(task()).catalog._store  # type: ignore[attr-defined]
     store.ask(lambda client: client.set(store.name("late"), b"brought meanwhile"))
