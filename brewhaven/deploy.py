@@ -27,6 +27,7 @@ IMAGE_BUILDERS = ("docker", "finch", "podman")
 FIRST_LESSON_WITH_AN_IMAGE = (1, 6)
 READY_SECONDS = {"local": 90, "aws": 300}
 ANSWERS_IN_A_ROW = 8
+"""The load balancer asks tasks in turn, of which there are four at most (MOST_TASKS)."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from brewhaven.course.cloud import Deployment, ask
 from brewhaven.course.template import Template
 from phases.phase1_foundation.probes import incoming, shop_url
 from phases.phase2_orders.checks_database import inline_addresses
-from phases.phase2_orders.probes import CONSTRUCTS, Guest, addresses_let_in, foundation, new_id, until_heard, wait_for
+from phases.phase2_orders.probes import CONSTRUCTS, Guest, addresses_let_in, foundation, new_id, until_settled, wait_for
 
 CHECKS = CheckList()
 
@@ -36,7 +36,7 @@ menu = CHECKS.check(
 
 @menu.on_cloud
 def _(cloud: Deployment) -> str:
-    until_heard(cloud)
+    until_settled(cloud)
     url = f"{shop_url(foundation(cloud))}/api/menu"
     answers = 0
     for _ in range(TRIES):  # a copy that runs out in this very moment is made anew, with the product in it
@@ -143,7 +143,7 @@ survives = CHECKS.check(
 
 @survives.on_cloud
 def _(cloud: Deployment) -> str:
-    until_heard(cloud)
+    until_settled(cloud)
     guest = Guest(cloud)
     dynamodb, table = cloud.client("dynamodb"), foundation(cloud).outputs["CatalogTableName"]
     line = {"product_id": {"S": "espresso"}, "size_id": {"S": "single"}, "quantity": {"N": "3"}, "note": {"S": ""}}

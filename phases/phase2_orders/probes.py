@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 100
 of a log is to be found some seconds after it was written."""
 NOTE_SECONDS = 30 * 24 * 60 * 60
 """How long loyalty remembers an event: longer than any queue keeps one."""
-HEARD_SECONDS = 16
-"""How long after the parameter was written the shop reads what it keeps in the cache."""
+SETTLED_SECONDS = 16
+"""So long after the parameter was written the shop reads the copies in the cache: a second more than its own SETTLED."""
 CARD = "tok_visa"
 NAME = "check"
 
@@ -53,14 +53,14 @@ def wait_for(look: Callable[[], T | None], seconds: float | None = None) -> T | 
     return found
 
 
-def until_heard(cloud: Deployment) -> None:
-    """Wait until every process of the shop has followed the parameter, when that was written a moment ago.
+def until_settled(cloud: Deployment) -> None:
+    """Wait until the shop reads from the cache, when its parameter was written a moment ago.
 
-    All of them take copies away for a while before any reads one (SETTLED in storefront/shop/adapters/valkey_store.py).
+    All its processes take copies away for a while before any reads one (storefront/shop/adapters/valkey_store.py).
     """
     name = cloud.outputs["ShopConfigParameter"]
     written = cloud.client("ssm").get_parameter(Name=name)["Parameter"]["LastModifiedDate"]
-    time.sleep(max(0.0, HEARD_SECONDS - (datetime.now(UTC) - written).total_seconds()))
+    time.sleep(max(0.0, SETTLED_SECONDS - (datetime.now(UTC) - written).total_seconds()))
 
 
 def new_id() -> str:
