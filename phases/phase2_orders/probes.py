@@ -28,7 +28,7 @@ of a log is to be found some seconds after it was written."""
 NOTE_SECONDS = 30 * 24 * 60 * 60
 """How long loyalty remembers an event: longer than any queue keeps one."""
 SETTLED_SECONDS = 16
-"""So long after the parameter was written the shop reads the copies in the cache: a second more than its own SETTLED."""
+"""So long after the parameter was written the shop reads copies in the cache: a second more than its own SETTLED."""
 CARD = "tok_visa"
 NAME = "check"
 
